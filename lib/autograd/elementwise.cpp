@@ -1,0 +1,53 @@
+#include <algorithm>
+
+#include "autograd/operations.h"
+#include "base/check.h"
+#include "base/counters.h"
+#include "base/parallel.h"
+#include "kernels/rows.h"
+
+namespace lengthwise {
+namespace {
+
+constexpr int64_t kGrain = 16384;  // elements of one task
+
+}  // namespace
+
+void add_into(const float* from, float* to, int64_t n) {
+  parallel_ranges(n, kGrain, [&](int64_t begin, int64_t end) {
+    add_scaled_row(to + begin, 1.0F, from + begin, to + begin, end - begin);
+  });
+}
+
+Var add(const Var& a, const Var& b) {
+  check_equal(to_string(a.shape()), to_string(b.shape()), "add: shapes");
+  Tensor out(a.shape(), result_tag());
+  parallel_ranges(out.size(), kGrain, [&](int64_t begin, int64_t end) {
+    add_scaled_row(a.data() + begin, 1.0F, b.data() + begin, out.data() + begin, end - begin);
+  });
+  return record(std::move(out), {a, b},
+                [to_a = a.gradient(), to_b = b.gradient()](std::span<const float> from) {
+                  const auto n = static_cast<int64_t>(from.size());
+                  if (to_a) add_into(from.data(), to_a->data(), n);
+                  if (to_b) add_into(from.data(), to_b->data(), n);
+                });
+}
+
+Var gelu(const Var& x) {
+  Tensor out(x.shape(), result_tag());
+  count_exponentials(out.size());
+  parallel_ranges(out.size(), kGrain, [&](int64_t begin, int64_t end) {
+    gelu_row(x.data() + begin, out.data() + begin, end - begin);
+  });
+  return record(std::move(out), {x},
+                [saved = x.value(), to = x.gradient()](std::span<const float> from) {
+                  float* gradient = to->data();
+                  count_exponentials(2 * saved.size());  // of erf and of the density
+                  parallel_ranges(saved.size(), kGrain, [&](int64_t begin, int64_t end) {
+                    gelu_backward_row(saved.data() + begin, from.data() + begin, gradient + begin,
+                                      end - begin);
+                  });
+                });
+}
+
+}  // namespace lengthwise

@@ -1,0 +1,67 @@
+// The differentiable operations. Each is a pair of plain functions, foo_forward and foo_backward,
+// in the .cpp file of its name; what stands here runs the forward and records the backward.
+#pragma once
+#include <span>
+
+#include "autograd/attention_terms.h"
+#include "autograd/tape.h"
+
+namespace lengthwise {
+
+/// to += from, over all threads; both [n].
+void add_into(const float* from, float* to, int64_t n);
+
+/// [B,T,C]: scale * table[tokens[b,t]]; tokens [B,T], table [V,C].
+Var embedding(std::span<const int32_t> tokens, int64_t batch, int64_t length, const Var& table,
+              double scale);
+
+/// [B,T,C]: x + table[first(b) + t]; x [B,T,C], table [at least first + T, C]; first empty: 0.
+Var add_position_rows(const Var& x, const Var& table, std::span<const int64_t> first);
+
+/// [..., N] = x weight + bias; x [..., K], weight [K,N], bias [N] or undefined.
+Var linear(const Var& x, const Var& weight, const Var& bias);
+
+/// [..., V] = x table^T: the output head that is tied to the embedding; x [..., C], table [V,C].
+Var linear_transposed(const Var& x, const Var& table);
+
+/// (x - mean) / sqrt(variance + 1e-5) * gain + bias over the last axis; x [..., C], gain, bias [C].
+/// Ba, Kiros, Hinton 2016, arXiv:1607.06450.
+Var layer_norm(const Var& x, const Var& gain, const Var& bias);
+
+/// x (1 + erf(x / sqrt 2)) / 2. Hendrycks, Gimpel 2016, arXiv:1606.08415.
+Var gelu(const Var& x);
+
+/// a + b, of one shape.
+Var add(const Var& a, const Var& b);
+
+/// x itself at rate 0.
+Var dropout(const Var& x, const Dropout& dropout);
+
+/// [N,C]: the rows of x [..., C] that `rows` [N] names, counted over all leading axes.
+Var gather_rows(const Var& x, std::span<const int64_t> rows);
+
+/// Mean over rows of -log softmax(logits)[target], in nats: [1]; logits [N,V], targets [N].
+Var cross_entropy(const Var& logits, std::span<const int32_t> targets);
+
+/// Rotates each pair (2d, 2d+1) of the last axis by the angle whose cosine and sine stand in
+/// table [positions, D/2, 2] at row first(b) + i; x [B,T,H,D], D even.
+/// Su et al. 2021, arXiv:2104.09864.
+Var rotate_pairs(const Var& x, const Var& table, std::span<const int64_t> first);
+
+/// How dense_attention turns scores into weights.
+struct DenseAttentionRule {
+  enum class Normalise { softmax, sum };
+  AttentionMask mask;
+  const ScoreBias* bias = nullptr;
+  Dropout dropout;
+  double scale = 1;  // of the dot product; the bias is added after it
+  Normalise normalise = Normalise::softmax;
+  bool exclude_self = false;  // the key at the query's own position has weight 0
+};
+
+/// [B,T,H,D] = weights v, weights = softmax(scale q k^T + bias) or scores / sum |scores| over the
+/// keys seen; q [B,T,H,D], k, v [B,S,G,D], H % G == 0. The textbook form: it keeps the weights
+/// [B,H,T,S] for the backward pass. A query that sees no key gets 0. The bias gets no gradient.
+Var dense_attention(const Var& q, const Var& k, const Var& v, const DenseAttentionRule& rule);
+
+}  // namespace lengthwise

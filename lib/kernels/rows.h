@@ -1,0 +1,40 @@
+// SIMD kernels on rows of floats, on the calling thread. Google Highway, static dispatch.
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace lengthwise {
+
+/// row <- softmax(row) over n elements. A row of -inf, or an empty one, becomes 0.
+void softmax_row(float* row, int64_t n);
+/// row <- row / sum |row| and returns that sum; 0 leaves the row 0.
+float normalise_sum_row(float* row, int64_t n);
+
+float dot_row(const float* a, const float* b, int64_t n);
+float sum_row(const float* a, int64_t n);
+/// out <- a + factor * b; out may be a.
+void add_scaled_row(const float* a, float factor, const float* b, float* out, int64_t n);
+void scale_row(float factor, float* row, int64_t n);
+
+/// Index of the largest element, the first of equals; n >= 1.
+int64_t largest_in_row(const float* row, int64_t n);
+/// log(sum(exp(row))).
+float log_sum_exp_row(const float* row, int64_t n);
+/// out += factor * exp(row - shift).
+void add_exp_row(const float* row, float shift, float factor, float* out, int64_t n);
+
+/// out <- x (1 + erf(x / sqrt 2)) / 2, the exact GELU.
+void gelu_row(const float* x, float* out, int64_t n);
+/// x_gradient += out_gradient * (Phi(x) + x phi(x)), the slope of gelu_row.
+void gelu_backward_row(const float* x, const float* out_gradient, float* x_gradient, int64_t n);
+
+/// out <- elu(x) + 1: x + 1 for x > 0, exp(x) below.
+void elu_plus_one_row(const float* x, float* out, int64_t n);
+/// x_gradient += out_gradient * (x > 0 ? 1 : exp(x)), the slope of elu_plus_one_row.
+void elu_plus_one_backward_row(const float* x, const float* out_gradient, float* x_gradient,
+                               int64_t n);
+
+/// Name of the instruction set that these were compiled for.
+std::string simd_target();
+
+}  // namespace lengthwise
