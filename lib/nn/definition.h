@@ -1,0 +1,102 @@
+// What a variant's `define` is written against: naive, obviously right, in any scalar type
+// (double for values, Dual for slopes). Never fast, and never used outside tests and laws.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nn/attention.h"
+
+namespace lengthwise {
+
+template <class Scalar>
+struct Array {
+  Shape shape;
+  std::vector<Scalar> data;
+
+  Array() = default;
+  explicit Array(Shape s) : shape(std::move(s)), data(static_cast<size_t>(elements(shape))) {}
+
+  template <class... Index>
+  Scalar& operator()(Index... index) {
+    const int64_t indices[] = {static_cast<int64_t>(index)...};
+    int64_t offset = 0;
+    for (size_t axis = 0; axis < sizeof...(Index); ++axis) {
+      offset = offset * shape[axis] + indices[axis];
+    }
+    return data[static_cast<size_t>(offset)];
+  }
+};
+
+/// Inputs by index, the output to fill, and the two loops that most definitions need. B batch,
+/// T queries, S keys, H heads, G key/value heads, D head width, C model width.
+template <class Scalar>
+struct Definition {
+  int64_t B = 0, T = 0, S = 0, H = 0, G = 0, D = 0, C = 0;
+  Array<Scalar> queries, keys, values;  // [B,T,H,D], [B,S,G,D], [B,S,G,D]
+  Array<Scalar> inputs, memories;       // [B,T,C], [B,S,C]
+  Array<Scalar> outputs;                // [B,T,H,D]
+  std::map<std::string, Array<Scalar>, std::less<>> parameters;
+  AttentionMask mask;
+  Array<Scalar> bias_by_distance;  // [H, distances] or empty
+  int64_t bias_zero = 0;
+
+  Scalar q(int64_t b, int64_t i, int64_t h, int64_t d) { return queries(b, i, h, d); }
+  Scalar k(int64_t b, int64_t j, int64_t h, int64_t d) { return keys(b, j, h / (H / G), d); }
+  Scalar v(int64_t b, int64_t j, int64_t h, int64_t d) { return values(b, j, h / (H / G), d); }
+  Scalar x(int64_t b, int64_t i, int64_t c) { return inputs(b, i, c); }
+  Scalar memory(int64_t b, int64_t j, int64_t c) { return memories(b, j, c); }
+  Scalar& o(int64_t b, int64_t i, int64_t h, int64_t d) { return outputs(b, i, h, d); }
+  Array<Scalar>& parameter(std::string_view name) { return parameters.find(name)->second; }
+
+  bool sees(int64_t b, int64_t i, int64_t j) const { return mask.sees(b, i, j); }
+  /// Position of query i of row b; key j stands at position j.
+  int64_t position(int64_t b, int64_t i) const { return mask.position(b, i); }
+  /// The score bias of head h for this pair, 0 without one.
+  Scalar bias(int64_t b, int64_t h, int64_t i, int64_t j) {
+    if (bias_by_distance.data.empty()) return Scalar(0);
+    return bias_by_distance(h, bias_zero + j - position(b, i));
+  }
+  Scalar dot(int64_t b, int64_t i, int64_t j, int64_t h) {
+    Scalar sum(0);
+    for (int64_t d = 0; d < D; ++d) sum += q(b, i, h, d) * k(b, j, h, d);
+    return sum;
+  }
+
+  template <class Body>
+  void each_output(Body body) {
+    for (int64_t b = 0; b < B; ++b) {
+      for (int64_t i = 0; i < T; ++i) {
+        for (int64_t h = 0; h < H; ++h) body(b, i, h);
+      }
+    }
+  }
+  /// o(b,i,h,:) = sum over the keys seen of weight(j) v(b,j,h,:)
+  template <class Weight>
+  void mix(int64_t b, int64_t i, int64_t h, Weight weight) {
+    for (int64_t d = 0; d < D; ++d) o(b, i, h, d) = Scalar(0);
+    for (int64_t j = 0; j < S; ++j) {
+      if (!sees(b, i, j)) continue;
+      const Scalar w = weight(j);
+      for (int64_t d = 0; d < D; ++d) o(b, i, h, d) += w * v(b, j, h, d);
+    }
+  }
+  /// mix with weight(j) = e(j) / sum over the keys seen of |e|; all 0 where that sum is 0.
+  template <class Unnormalised>
+  void mix_normalised(int64_t b, int64_t i, int64_t h, Unnormalised e) {
+    using std::abs;
+    std::vector<Scalar> scores(static_cast<size_t>(S));
+    Scalar total(0);
+    for (int64_t j = 0; j < S; ++j) {
+      if (!sees(b, i, j)) continue;
+      scores[static_cast<size_t>(j)] = e(j);
+      total += abs(scores[static_cast<size_t>(j)]);
+    }
+    mix(b, i, h, [&](int64_t j) {
+      return value_of(total) == 0 ? Scalar(0) : scores[static_cast<size_t>(j)] / total;
+    });
+  }
+};
+
+}  // namespace lengthwise

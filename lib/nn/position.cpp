@@ -1,0 +1,35 @@
+#include "nn/position.h"
+
+#include "base/check.h"
+
+namespace lengthwise {
+
+Var Position::embed(const Var&, std::span<const int64_t>) const {
+  throw CheckFailure("embed of a scheme that does not embed");
+}
+
+Var Position::rotate(const Var&, Side, std::span<const int64_t>) const {
+  throw CheckFailure("rotate of a scheme that does not rotate");
+}
+
+ScoreBias Position::bias(int64_t, int64_t) const {
+  throw CheckFailure("bias of a scheme that does not bias");
+}
+
+std::span<const PositionScheme> position_schemes() {
+  return Registry<PositionScheme>::instance().entries();
+}
+
+const PositionScheme& position_scheme(std::string_view name) {
+  return Registry<PositionScheme>::instance().find("position", name);
+}
+
+std::string why_refused(const AttentionInfo& attention, const PositionInfo& position) {
+  if (position.biases && !attention.score_bias) {
+    return fmt::format("{} adds a bias to the scores, and {} forms no scores to add it to",
+                       position.name, attention.name);
+  }
+  return "";
+}
+
+}  // namespace lengthwise

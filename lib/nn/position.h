@@ -1,0 +1,78 @@
+// The contract between the transformer core and one positional scheme.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/registry.h"
+#include "nn/attention.h"
+
+namespace lengthwise {
+
+enum class Side { query, key };
+
+struct PositionInfo {
+  std::string_view name, summary, paper;
+  bool embeds = false;           // adds to the token embeddings, which are then scaled by sqrt(C)
+  bool rotates = false;          // turns queries and keys
+  bool biases = false;           // adds to the scores
+  bool shift_invariant = false;  // only distances matter
+};
+
+/// One object per model, shared by its layers. A hook that info does not name is never called.
+/// `first` is AttentionMask::first: decoding and padded rows come through the same three calls.
+class Position {
+ public:
+  virtual ~Position() = default;
+  /// Positions it can serve; 0: any.
+  virtual int64_t longest() const { return 0; }
+  /// x: [B,T,C], once, after the token embedding.
+  virtual Var embed(const Var& x, std::span<const int64_t> first) const;
+  /// q: [B,T,H,D] or k: [B,S,G,D], every layer, self-attention only. Keys are cached rotated.
+  virtual Var rotate(const Var& q_or_k, Side side, std::span<const int64_t> first) const;
+  /// For distances j - position(i) in [least, most]; built once a forward pass, shared by the
+  /// layers.
+  virtual ScoreBias bias(int64_t least, int64_t most) const;
+};
+
+/// What a scheme is made of. Widths are those of what it rotates: with Projection::none one head of
+/// the model's width.
+struct PositionSetup {
+  int64_t model_width = 0, heads = 0, head_width = 0;
+  const OptionValues& options;
+  ParameterSet parameters;
+  uint64_t random_key = 0;
+};
+
+struct PositionScheme {
+  PositionInfo info;
+  std::function<void(OptionVisitor&)> options;
+  std::function<std::unique_ptr<Position>(const PositionSetup&)> make;
+};
+
+std::span<const PositionScheme> position_schemes();
+/// UserError with the nearest name.
+const PositionScheme& position_scheme(std::string_view name);
+
+/// The reason why this scheme cannot work with this variant, or "".
+std::string why_refused(const AttentionInfo& attention, const PositionInfo& position);
+
+/// P has info() and Options and is made from (const PositionSetup&, const Options&).
+template <class P>
+bool register_position() {
+  using Options = typename P::Options;
+  return Registry<PositionScheme>::instance().add(
+      {P::info(),
+       [](OptionVisitor& visitor) {
+         Options options;
+         options.visit(visitor);
+       },
+       [](const PositionSetup& setup) -> std::unique_ptr<Position> {
+         return std::make_unique<P>(
+             setup,
+             read_options<Options>(setup.options, "position." + std::string(P::info().name) + "."));
+       }});
+}
+
+}  // namespace lengthwise

@@ -1,0 +1,37 @@
+#pragma once
+#include <algorithm>
+#include <span>
+
+#include "autograd/tape.h"
+#include "base/parallel.h"
+
+namespace lengthwise {
+
+/// Constant values by position [positions, width] under the tag `data`, made when first asked for
+/// and remade when a longer sequence comes.
+class PositionTable {
+ public:
+  /// Rows for positions up to max(first) + length - 1; value(position, channel) in double.
+  template <class Value>
+  Var rows(int64_t length, std::span<const int64_t> first, int64_t width,
+           const Value& value) const {
+    int64_t positions = length;
+    for (const int64_t start : first) positions = std::max(positions, start + length);
+    if (!table_.defined() || table_.extent(0) < positions || table_.extent(1) != width) {
+      table_ = Tensor({positions, width}, Tag::data);
+      parallel_ranges(positions, 64, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; ++p) {
+          for (int64_t c = 0; c < width; ++c) {
+            table_.data()[p * width + c] = static_cast<float>(value(p, c));
+          }
+        }
+      });
+    }
+    return Var(table_);
+  }
+
+ private:
+  mutable Tensor table_;  // a cache: what rows returns is a function of its arguments
+};
+
+}  // namespace lengthwise

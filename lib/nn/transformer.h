@@ -1,0 +1,100 @@
+// A decoder-only transformer, pre-norm or post-norm, around any registered attention variant and
+// positional scheme.
+#pragma once
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "nn/attention.h"
+#include "nn/position.h"
+
+namespace lengthwise {
+
+struct ModelOptions {
+  int64_t layers = 2;
+  int64_t width = 64;
+  int64_t heads = 4;
+  double feed_forward = 4;
+  std::string norm = "pre";
+  std::string head = "tied";
+  double dropout = 0;
+  double attention_dropout = 0;
+  double initial_deviation = 0.02;
+
+  void visit(OptionVisitor& v);
+  /// Hidden width of the feed-forward layer, 0 without one.
+  int64_t hidden_width() const;
+};
+
+/// What to build: names are those of the registries, values without their prefix.
+struct ModelSetup {
+  ModelOptions model;
+  int64_t vocabulary = 0;
+  std::string attention, position;
+  OptionValues attention_options, position_options;
+  uint64_t seed = 0;
+};
+
+/// UserError names the key: heads that do not divide the width, a refused pair (with the reason).
+void check_model(const ModelSetup& setup);
+
+/// One forward pass: what dropout draws from; in evaluation nothing is dropped.
+struct ForwardPass {
+  bool training = false;
+  uint64_t seed = 0;
+  int64_t step = 0;
+};
+
+class Transformer {
+ public:
+  /// With parameters.is_counting() it can only be counted.
+  Transformer(const ModelSetup& setup, ParameterSet parameters);
+
+  /// Logits [N,V] at the N `labelled` flat positions of tokens [B,T]; only those are projected to
+  /// the vocabulary.
+  Var logits(std::span<const int32_t> tokens, int64_t batch, int64_t length,
+             std::span<const int64_t> labelled, const ForwardPass& pass) const;
+
+  /// Positions that the scheme can serve; 0: any.
+  int64_t longest() const { return position_->longest(); }
+  const std::vector<Parameter>& parameters() const { return parameters_.all(); }
+  int64_t parameter_count() const { return parameters_.count(); }
+  void clear_gradients() { parameters_.clear_gradients(); }
+
+ private:
+  struct Norm {
+    Var gain, bias;
+    Var operator()(const Var& x) const { return layer_norm(x, gain, bias); }
+  };
+  struct Linear {
+    Var weight, bias;
+    Var operator()(const Var& x) const { return linear(x, weight, bias); }
+  };
+  struct Layer {
+    std::optional<Norm> attention_norm;  // none where pre-norm attention reads the stream itself
+    Linear query, key, value, output;    // undefined with Projection::none
+    std::unique_ptr<Attention> attention;
+    std::optional<Norm> feed_forward_norm;
+    Linear widen, narrow;
+  };
+
+  Norm make_norm(const std::string& name);
+  Linear make_linear(const std::string& name, int64_t in, int64_t out);
+  Layer make_layer(int64_t index, const ModelSetup& setup);
+  Var attend(const Layer& layer, const Var& x, const ScoreBias* bias, const Dropout& dropout) const;
+  Var feed_forward(const Layer& layer, const Var& x) const;
+  /// Attention heads and their width: one of the model's width with Projection::none.
+  int64_t heads() const;
+
+  ModelOptions options_;
+  AttentionInfo attention_info_;
+  PositionInfo position_info_;
+  ParameterSet parameters_;
+  Var embedding_;
+  std::unique_ptr<Position> position_;
+  std::vector<Layer> layers_;
+  std::optional<Norm> final_norm_;
+  Linear head_;  // undefined when tied
+};
+
+}  // namespace lengthwise

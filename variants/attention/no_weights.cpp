@@ -1,0 +1,85 @@
+#include <cmath>
+
+#include "nn/attention.h"
+#include "nn/definition.h"
+
+namespace lengthwise {
+namespace {
+
+/// Reweighing without weights: nothing is learned or projected. The dot products of the inputs
+/// themselves, normalised over the tokens that i sees, reweigh the inputs:
+/// softmax(x x^T / sqrt(C)) x, or with `sum` x x^T x divided by the sum of absolute scores, which
+/// is the plain normalisation where scores are not negative. On layer-normed inputs |x|^2 = C, so
+/// that a token's score with itself is sqrt(C) and nearly all softmax weight falls on it: `raw`
+/// reads the residual stream before the norm, and exclude_self leaves the token itself out.
+class NoWeights final : public Attention {
+ public:
+  struct Options {
+    std::string inputs = "raw";
+    std::string normalise = "softmax";
+    bool exclude_self = false;
+    void visit(OptionVisitor& v) {
+      v.choice(
+          "inputs", inputs, {"raw", "normed"},
+          "what is reweighed in a pre-norm model: the residual stream before or after the norm");
+      v.choice("normalise", normalise, {"softmax", "sum"},
+               "softmax of the scores over sqrt(C), or score / sum |scores|");
+      v.flag("exclude_self", exclude_self, "a token gives itself no weight");
+    }
+  };
+
+  static AttentionInfo info() {
+    return {.name = "no_weights",
+            .summary = "tokens reweighed by their own dot products, nothing learned",
+            .paper = "",
+            .projection = Projection::none,
+            .score_bias = true};
+  }
+
+  NoWeights(const AttentionSetup&, const Options& options) : options_(options) {}
+
+  bool reads_before_norm() const override { return options_.inputs == "raw"; }
+
+  Var attend(const AttentionInput& in) const override {
+    using Normalise = DenseAttentionRule::Normalise;
+    const bool softmax = options_.normalise == "softmax";
+    return dense_attention(in.q, in.k, in.v,
+                           {.mask = in.mask,
+                            .bias = in.bias,
+                            .dropout = in.dropout,
+                            .scale = scale(in.q.extent(3), softmax),
+                            .normalise = softmax ? Normalise::softmax : Normalise::sum,
+                            .exclude_self = options_.exclude_self});
+  }
+
+  template <class Scalar>
+  static void define(Definition<Scalar>& a, const Options& options) {
+    const bool softmax = options.normalise == "softmax";
+    a.each_output([&](int64_t b, int64_t i, int64_t h) {
+      a.mix_normalised(b, i, h, [&](int64_t j) {
+        using std::exp;
+        if (options.exclude_self && j == a.position(b, i)) return Scalar(0);
+        const Scalar score = a.dot(b, i, j, h) * Scalar(scale(a.D, softmax)) + a.bias(b, h, i, j);
+        return softmax ? exp(score) : score;
+      });
+    });
+  }
+
+  static AttentionCost cost(const AttentionSizes& s, const Options& options) {
+    AttentionSizes one_head = s;
+    one_head.heads = one_head.key_value_heads = 1;
+    one_head.head_width = s.model_width;
+    return dense_attention_cost(one_head, options.normalise == "softmax");
+  }
+
+ private:
+  static double scale(int64_t width, bool softmax) {
+    return softmax ? 1.0 / std::sqrt(static_cast<double>(width)) : 1.0;
+  }
+  Options options_;
+};
+
+const bool registered = register_attention<NoWeights>();
+
+}  // namespace
+}  // namespace lengthwise

@@ -1,0 +1,56 @@
+#include <cmath>
+
+#include "base/check.h"
+#include "nn/position.h"
+#include "nn/position_table.h"
+
+namespace lengthwise {
+namespace {
+
+/// Rotary positions: channels (2d, 2d+1) of every query and key turn by position * base^(-2d/D), so
+/// that their dot product depends on the distance alone.
+class Rotary final : public Position {
+ public:
+  struct Options {
+    double base = 10000.0;
+    void visit(OptionVisitor& v) {
+      v.number("base", base, {1.0, 1e9}, "the slowest pair turns once in about 2 pi times this");
+    }
+  };
+
+  static PositionInfo info() {
+    return {.name = "rotary",
+            .summary = "queries and keys turned by their position",
+            .paper = "arXiv:2104.09864",
+            .rotates = true,
+            .shift_invariant = true};
+  }
+
+  Rotary(const PositionSetup& setup, const Options& options) : base_(options.base) {
+    if (setup.head_width % 2 != 0) {
+      user_error(
+          "position: rotary turns pairs of channels; found a head width of {}, expected an "
+          "even one",
+          setup.head_width);
+    }
+  }
+
+  Var rotate(const Var& q_or_k, Side, std::span<const int64_t> first) const override {
+    const int64_t width = q_or_k.extent(3);
+    const auto value = [&](int64_t position, int64_t c) {
+      const double share = static_cast<double>(c / 2 * 2) / static_cast<double>(width);
+      const double angle = static_cast<double>(position) * std::pow(base_, -share);
+      return c % 2 == 0 ? std::cos(angle) : std::sin(angle);
+    };
+    return rotate_pairs(q_or_k, table_.rows(q_or_k.extent(1), first, width, value), first);
+  }
+
+ private:
+  double base_;
+  PositionTable table_;
+};
+
+const bool registered = register_position<Rotary>();
+
+}  // namespace
+}  // namespace lengthwise

@@ -1,0 +1,47 @@
+#include <cmath>
+
+#include "nn/position.h"
+#include "nn/position_table.h"
+
+namespace lengthwise {
+namespace {
+
+/// Sines and cosines added to the embeddings: channels 2i and 2i+1 turn with position at the rate
+/// base^(-2i/C).
+class Sinusoidal final : public Position {
+ public:
+  struct Options {
+    double base = 10000.0;
+    void visit(OptionVisitor& v) {
+      v.number("base", base, {1.0, 1e9}, "wavelengths run from 2 pi to this times 2 pi");
+    }
+  };
+
+  static PositionInfo info() {
+    return {.name = "sinusoidal",
+            .summary = "fixed sines and cosines added to the embeddings",
+            .paper = "arXiv:1706.03762",
+            .embeds = true};
+  }
+
+  Sinusoidal(const PositionSetup&, const Options& options) : base_(options.base) {}
+
+  Var embed(const Var& x, std::span<const int64_t> first) const override {
+    const int64_t width = x.extent(2);
+    const auto value = [&](int64_t position, int64_t c) {
+      const double share = static_cast<double>(c / 2 * 2) / static_cast<double>(width);
+      const double angle = static_cast<double>(position) * std::pow(base_, -share);
+      return c % 2 == 0 ? std::sin(angle) : std::cos(angle);
+    };
+    return add_position_rows(x, table_.rows(x.extent(1), first, width, value), first);
+  }
+
+ private:
+  double base_;
+  PositionTable table_;
+};
+
+const bool registered = register_position<Sinusoidal>();
+
+}  // namespace
+}  // namespace lengthwise
