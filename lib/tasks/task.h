@@ -1,0 +1,84 @@
+// What a model is trained on and scored by. Every example is a function of (seed, split, index).
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/registry.h"
+
+namespace lengthwise {
+
+/// Tokens [B,T] and, at the labelled positions only, what should come out.
+struct Batch {
+  int64_t batch = 0, length = 0;
+  DataVector<int32_t> tokens;    // [B,T]
+  DataVector<int64_t> labelled;  // rising flat positions b*T + t
+  DataVector<int32_t> targets;   // one for each of labelled
+};
+
+/// How well a model without attention does: a line beside the scores.
+struct NgramBaseline {
+  int64_t context_bytes = 0;
+  double bits_per_byte = 0;
+};
+
+/// Immutable once made; calls are pure.
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual int64_t vocabulary() const = 0;
+  /// UserError names the key where examples of this length cannot be made.
+  virtual void check_length(int64_t length) const = 0;
+  /// `batch` fresh examples for this step.
+  virtual Batch training_batch(uint64_t seed, int64_t step, int64_t batch,
+                               int64_t length) const = 0;
+  /// How many examples there are to score at this length, when the user asked for `wanted`.
+  virtual int64_t evaluation_examples(int64_t /*length*/, int64_t wanted) const { return wanted; }
+  /// Examples [first, first + count) of the validation split.
+  virtual Batch evaluation_batch(uint64_t seed, int64_t length, int64_t first,
+                                 int64_t count) const = 0;
+  /// Share of labels that a guess without looking gets right.
+  virtual double chance() const = 0;
+  virtual std::vector<NgramBaseline> baselines() const { return {}; }
+  /// Identifies the data a user brought: 0 where examples are generated.
+  virtual uint64_t data_hash() const { return 0; }
+};
+
+struct TaskInfo {
+  std::string_view name, summary, source;
+  bool bytes = false;  // the loss is one of bytes: bits per byte are reported
+};
+
+struct TaskEntry {
+  TaskInfo info;
+  std::function<void(OptionVisitor&)> options;
+  std::function<std::unique_ptr<Task>(const OptionValues&)> make;
+};
+
+inline std::span<const TaskEntry> tasks() { return Registry<TaskEntry>::instance().entries(); }
+inline const TaskEntry& task_entry(std::string_view name) {
+  return Registry<TaskEntry>::instance().find("task", name);
+}
+
+/// T has static info(), Options with visit, and is made from Options.
+template <class T>
+bool register_task() {
+  return Registry<TaskEntry>::instance().add(
+      {T::info(),
+       [](OptionVisitor& visitor) {
+         typename T::Options options;
+         options.visit(visitor);
+       },
+       [](const OptionValues& values) -> std::unique_ptr<Task> {
+         return std::make_unique<T>(read_options<typename T::Options>(
+             values, "task." + std::string(T::info().name) + "."));
+       }});
+}
+
+}  // namespace lengthwise

@@ -1,0 +1,292 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "tasks/task.h"
+
+namespace lengthwise {
+namespace {
+
+std::unique_ptr<Task> make_mqar(int64_t vocabulary, int64_t pairs, const OptionValues& more = {}) {
+  OptionValues values = more;
+  values["vocabulary"] = std::to_string(vocabulary);
+  values["pairs"] = std::to_string(pairs);
+  return task_entry("mqar").make(values);
+}
+
+/// What the sequence says when it is read from left to right.
+struct Example {
+  std::vector<int32_t> keys, values;
+  std::vector<int64_t> gaps;  // [i]: of the query for the i-th key
+};
+
+/// Reads the context, then finds each key's query in the rest. Needs zeros between the queries.
+Example read_example(const Batch& batch, int64_t row, int64_t pairs) {
+  const auto first = batch.tokens.begin() + row * batch.length;
+  const auto end = first + batch.length;
+  Example example;
+  for (int64_t i = 0; i < pairs; ++i) {
+    example.keys.push_back(first[2 * i]);
+    example.values.push_back(first[2 * i + 1]);
+    example.gaps.push_back((std::find(first + 2 * pairs, end, first[2 * i]) - first - 2 * pairs) /
+                           2);
+  }
+  return example;
+}
+
+double chi_square(const std::vector<double>& found, const std::vector<double>& expected) {
+  double sum = 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    sum += (found[i] - expected[i]) * (found[i] - expected[i]) / expected[i];
+  }
+  return sum;
+}
+
+TEST(Mqar, HasTheStructureOfTheSource) {
+  constexpr int64_t kVocabulary = 101, kPairs = 8, kLength = 64, kRows = 200;
+  const auto task = make_mqar(kVocabulary, kPairs);
+  const Batch batch = task->training_batch(1, 0, kRows, kLength);
+  EXPECT_EQ(batch.batch, kRows);
+  EXPECT_EQ(batch.length, kLength);
+  ASSERT_EQ(batch.tokens.size(), static_cast<size_t>(kRows * kLength));
+  ASSERT_EQ(batch.labelled.size(), static_cast<size_t>(kRows * kPairs));
+  ASSERT_EQ(batch.targets.size(), batch.labelled.size());
+  EXPECT_TRUE(std::is_sorted(batch.labelled.begin(), batch.labelled.end()));
+  for (int64_t row = 0; row < kRows; ++row) {
+    std::map<int32_t, int32_t> value_of;
+    std::set<int32_t> values;
+    for (int64_t i = 0; i < kPairs; ++i) {
+      const int32_t key = batch.tokens[static_cast<size_t>(row * kLength + 2 * i)];
+      const int32_t value = batch.tokens[static_cast<size_t>(row * kLength + 2 * i + 1)];
+      EXPECT_GE(key, 1);
+      EXPECT_LT(key, kVocabulary / 2);
+      EXPECT_GE(value, kVocabulary / 2);
+      EXPECT_LT(value, kVocabulary);
+      value_of[key] = value;
+      values.insert(value);
+    }
+    EXPECT_EQ(std::ssize(value_of), kPairs);
+    EXPECT_EQ(std::ssize(values), kPairs);
+    std::map<int64_t, int32_t> label_at;
+    for (int64_t i = row * kPairs; i < (row + 1) * kPairs; ++i) {
+      label_at[batch.labelled[static_cast<size_t>(i)] - row * kLength] =
+          batch.targets[static_cast<size_t>(i)];
+    }
+    EXPECT_EQ(std::ssize(label_at), kPairs);
+    std::set<int32_t> asked;
+    for (int64_t t = 2 * kPairs; t < kLength; ++t) {
+      const int32_t token = batch.tokens[static_cast<size_t>(row * kLength + t)];
+      if (!label_at.contains(t)) {
+        EXPECT_EQ(token, 0);
+        continue;
+      }
+      EXPECT_EQ(t % 2, 0);
+      ASSERT_TRUE(value_of.contains(token));
+      EXPECT_EQ(label_at[t], value_of[token]);
+      asked.insert(token);
+    }
+    EXPECT_EQ(std::ssize(asked), kPairs);
+  }
+}
+
+TEST(Mqar, EveryOrderedChoiceOfKeysAndValuesIsEquallyLikely) {
+  constexpr int64_t kRows = 56'000;
+  const Batch batch = make_mqar(18, 2)->training_batch(2, 0, kRows, 16);
+  std::vector<double> keys(8 * 8, 0.0), values(9 * 9, 0.0);
+  for (int64_t row = 0; row < kRows; ++row) {
+    const Example example = read_example(batch, row, 2);
+    keys[static_cast<size_t>((example.keys[0] - 1) * 8 + example.keys[1] - 1)] += 1;
+    values[static_cast<size_t>((example.values[0] - 9) * 9 + example.values[1] - 9)] += 1;
+  }
+  const auto off_diagonal = [](const std::vector<double>& table, size_t n) {
+    std::vector<double> cells;
+    for (size_t i = 0; i < n * n; ++i) {
+      if (i / n != i % n) cells.push_back(table[i]);
+    }
+    return cells;
+  };
+  // 9 values and not 8 keys: [1, V/2) and [V/2, V)
+  EXPECT_LT(chi_square(off_diagonal(keys, 8), std::vector<double>(56, kRows / 56.0)), 93.2);
+  EXPECT_LT(chi_square(off_diagonal(values, 9), std::vector<double>(72, kRows / 72.0)), 112.3);
+}
+
+TEST(Mqar, FirstAndSecondGapFollowThePowerLaw) {
+  constexpr int64_t kRows = 40'000, kPairs = 4, kSpace = 28;
+  for (const double power : {0.01, 1.0, 2.0}) {
+    const auto task = make_mqar(8192, kPairs, {{"power", format_number(power)}});
+    const Batch batch = task->training_batch(3, 0, kRows, 64);
+    std::vector<double> weight(kSpace), first(kSpace, 0.0), second(kSpace, 0.0);
+    double total = 0;
+    for (size_t g = 0; g < kSpace; ++g) {
+      weight[g] = std::pow(static_cast<double>(g + 1), power - 1.0);
+      total += weight[g];
+    }
+    for (int64_t row = 0; row < kRows; ++row) {
+      const Example example = read_example(batch, row, kPairs);
+      first[static_cast<size_t>(example.gaps[0])] += 1;
+      second[static_cast<size_t>(example.gaps[1])] += 1;
+    }
+    std::vector<double> expect_first(kSpace), expect_second(kSpace, 0.0);
+    for (size_t g = 0; g < kSpace; ++g) {
+      expect_first[g] = kRows * weight[g] / total;
+      for (size_t before = 0; before < kSpace; ++before) {
+        if (before == g) continue;
+        expect_second[g] += kRows * weight[before] / total * weight[g] / (total - weight[before]);
+      }
+    }
+    EXPECT_LT(chi_square(first, expect_first), 55.5) << power;  // 99.9 %, 27 degrees of freedom
+    EXPECT_LT(chi_square(second, expect_second), 55.5) << power;
+  }
+}
+
+TEST(Mqar, GapsStandAsDrawnOneAfterAnotherWithoutReplacement) {
+  constexpr int64_t kRows = 40'000;
+  const Batch batch = make_mqar(8192, 4)->training_batch(4, 0, kRows, 16);
+  std::map<std::vector<int64_t>, double> found;
+  for (int64_t row = 0; row < kRows; ++row) found[read_example(batch, row, 4).gaps] += 1;
+
+  // T = 16 and 4 pairs leave 4 gaps: each of the 24 orders has a probability of its own.
+  std::vector<int64_t> order = {0, 1, 2, 3};
+  std::vector<double> counts, expected;
+  do {
+    double left = 0, probability = 1;
+    for (int g = 0; g < 4; ++g) left += std::pow(g + 1.0, 0.01 - 1.0);
+    for (const int64_t gap : order) {
+      const double weight = std::pow(static_cast<double>(gap) + 1.0, 0.01 - 1.0);
+      probability *= weight / left;
+      left -= weight;
+    }
+    counts.push_back(found[order]);
+    expected.push_back(kRows * probability);
+  } while (std::next_permutation(order.begin(), order.end()));
+  EXPECT_LT(chi_square(counts, expected), 49.7);  // 99.9 %, 23 degrees of freedom
+}
+
+/// Share of queries whose value stands at most `window` back: what one layer can answer at best.
+double window_ceiling(int64_t length, int64_t pairs, int64_t window, int64_t rows) {
+  const Batch batch = make_mqar(8192, pairs)->evaluation_batch(5, length, 0, rows);
+  int64_t reached = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    const Example example = read_example(batch, row, pairs);
+    for (int64_t i = 0; i < pairs; ++i) {
+      const int64_t query = 2 * pairs + 2 * example.gaps[static_cast<size_t>(i)];
+      if (query - (2 * i + 1) <= window) ++reached;
+    }
+  }
+  return static_cast<double>(reached) / static_cast<double>(rows * pairs);
+}
+
+TEST(Mqar, WindowCeilingsAreThoseOfTheGenerator) {
+  EXPECT_NEAR(window_ceiling(64, 16, 32, 8000), .591, .01);
+  EXPECT_NEAR(window_ceiling(64, 16, 16, 8000), .043, .01);
+  EXPECT_NEAR(window_ceiling(128, 32, 64, 2000), .571, .01);
+  EXPECT_NEAR(window_ceiling(128, 32, 32, 2000), .033, .01);
+  EXPECT_NEAR(window_ceiling(256, 64, 128, 1000), .557, .01);
+  EXPECT_NEAR(window_ceiling(256, 64, 64, 1000), .023, .01);
+  EXPECT_NEAR(window_ceiling(32, 4, 8, 20000), .413, .01);
+  EXPECT_NEAR(window_ceiling(32, 4, 9, 20000), .538, .01);
+  EXPECT_NEAR(window_ceiling(64, 8, 16, 10000), .392, .01);
+  EXPECT_NEAR(window_ceiling(64, 16, 64, 100), 1.0, 0.0);
+}
+
+TEST(Mqar, MeanWindowCeilingFollowsThePublishedCurve) {
+  const std::map<int64_t, double> ceiling = {{8, .059},   {16, .147},  {32, .312},  {64, .513},
+                                             {128, .654}, {256, .796}, {512, .936}, {1024, 1.0}};
+  const std::vector<std::pair<int64_t, int64_t>> cells = {
+      {64, 4}, {64, 8}, {64, 16}, {128, 32}, {256, 64}, {512, 128}, {1024, 256}};
+  for (const auto& [window, expected] : ceiling) {
+    double mean = 0;
+    for (const auto& [length, pairs] : cells) {
+      mean += window_ceiling(length, pairs, window, 8000 / pairs) / 7;
+    }
+    EXPECT_NEAR(mean, expected, .01) << window;
+  }
+}
+
+TEST(Mqar, AnExampleIsAFunctionOfSeedSplitAndIndex) {
+  const auto task = make_mqar(8192, 4);
+  const auto row = [](const Batch& batch, int64_t b) {
+    return std::vector<int32_t>(batch.tokens.begin() + b * batch.length,
+                                batch.tokens.begin() + (b + 1) * batch.length);
+  };
+  const Batch five = task->training_batch(6, 9, 5, 64);
+  const Batch two = task->training_batch(6, 9, 2, 64);
+  EXPECT_EQ(row(five, 0), row(two, 0));
+  EXPECT_EQ(row(five, 1), row(two, 1));
+  EXPECT_NE(row(five, 0), row(five, 1));
+  EXPECT_NE(row(task->training_batch(7, 9, 1, 64), 0), row(five, 0));
+  EXPECT_NE(row(task->training_batch(6, 10, 1, 64), 0), row(five, 0));
+
+  const Batch scored = task->evaluation_batch(6, 64, 0, 8);
+  const Batch tail = task->evaluation_batch(6, 64, 6, 2);
+  EXPECT_EQ(row(scored, 6), row(tail, 0));
+  EXPECT_EQ(row(scored, 7), row(tail, 1));
+  EXPECT_EQ(scored.labelled[7 * 4] - 7 * 64, tail.labelled[4] - 64);
+  EXPECT_NE(row(scored, 0), row(task->evaluation_batch(7, 64, 0, 1), 0));
+  EXPECT_NE(row(scored, 0), row(task->training_batch(6, 0, 1, 64), 0));
+}
+
+TEST(Mqar, RandomNonQueriesOnlyFillTheZeros) {
+  const auto plain = make_mqar(128, 4)->training_batch(8, 0, 500, 64);
+  const auto filled =
+      make_mqar(128, 4, {{"random_non_queries", "true"}})->training_batch(8, 0, 500, 64);
+  EXPECT_EQ(plain.labelled, filled.labelled);
+  EXPECT_EQ(plain.targets, filled.targets);
+  std::vector<double> counts(128, 0.0);
+  double positions = 0;
+  for (size_t i = 0; i < plain.tokens.size(); ++i) {
+    if (plain.tokens[i] != 0) {
+      EXPECT_EQ(plain.tokens[i], filled.tokens[i]);
+      continue;
+    }
+    counts.at(static_cast<size_t>(filled.tokens[i])) += 1;
+    positions += 1;
+  }
+  EXPECT_LT(chi_square(counts, std::vector<double>(128, positions / 128)), 181.9);  // 127, 99.9 %
+}
+
+TEST(Mqar, ChanceIsOneValueOfAll) {
+  EXPECT_DOUBLE_EQ(make_mqar(8192, 4)->chance(), 1.0 / 4096);
+  EXPECT_DOUBLE_EQ(make_mqar(9, 1)->chance(), 1.0 / 5);
+  EXPECT_EQ(make_mqar(8192, 4)->vocabulary(), 8192);
+}
+
+TEST(Mqar, FullestCellsCanBeMade) {
+  const Batch batch = make_mqar(5, 1)->training_batch(1, 0, 50, 4);
+  for (int64_t row = 0; row < 50; ++row)
+    EXPECT_EQ(batch.labelled[static_cast<size_t>(row)], 4 * row + 2);
+  EXPECT_EQ(make_mqar(17, 4)->training_batch(1, 0, 50, 16).labelled.size(), 200u);
+}
+
+TEST(Mqar, RefusesWhatCannotBe) {
+  const auto refusal = [](int64_t vocabulary, int64_t pairs, int64_t length) -> std::string {
+    try {
+      make_mqar(vocabulary, pairs)->check_length(length);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(refusal(8192, 4, 63),
+            "length: found 63, expected an even number of at least 4 for task mqar");
+  EXPECT_EQ(refusal(8192, 1, 0),
+            "length: found 0, expected an even number of at least 4 for task mqar");
+  EXPECT_EQ(refusal(8192, 17, 64),
+            "task.mqar.pairs: found 17, expected at most 16, a quarter of length 64");
+  EXPECT_EQ(refusal(64, 4, 64), "task.mqar.vocabulary: found 64, expected more than length 64");
+  EXPECT_EQ(refusal(65, 16, 64), "");
+  EXPECT_THROW(make_mqar(3, 1), UserError);
+  EXPECT_THROW(make_mqar(8192, 0), UserError);
+  EXPECT_THROW(make_mqar(8192, 17)->training_batch(0, 0, 1, 64), UserError);
+}
+
+}  // namespace
+}  // namespace lengthwise
