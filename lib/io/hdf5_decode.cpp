@@ -1,0 +1,227 @@
+#include <fmt/format.h>
+#include <hdf5_hl.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "io/hdf5_codec.h"
+#include "io/hdf5_handle.h"
+
+namespace lengthwise {
+namespace {
+
+Hdf5Handle open_file(const std::filesystem::path& path) {
+  const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file access");
+  // a results file is whole from the moment it has its name; some network folders cannot lock
+  hdf5_check(H5Pset_file_locking(access, false, true), "file locking");
+  return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose, "opening"};
+}
+
+std::vector<std::string> link_names(hid_t file) {
+  const Hdf5Handle group(H5Gopen2(file, "/", H5P_DEFAULT), H5Gclose, "list of variables");
+  H5G_info_t info;
+  hdf5_check(H5Gget_info(group, &info), "list of variables");
+  const Hdf5Handle creation(H5Gget_create_plist(group), H5Pclose, "link order");
+  unsigned order = 0;
+  hdf5_check(H5Pget_link_creation_order(creation, &order), "link order");
+  const auto index = (order & H5P_CRT_ORDER_TRACKED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+  std::vector<std::string> names;
+  for (hsize_t i = 0; i < info.nlinks; ++i) {
+    const ssize_t size =
+        H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
+    hdf5_check(size, "name of a variable");
+    std::string name(static_cast<size_t>(size) + 1, '\0');
+    hdf5_check(H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, name.data(), name.size(),
+                                  H5P_DEFAULT),
+               "name of a variable");
+    name.pop_back();
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// Ours are of fixed length; tools that add their own often write variable length.
+std::string read_text(hid_t attribute, hid_t type) {
+  if (H5Tis_variable_str(type) > 0) {
+    const Hdf5Handle space(H5Aget_space(attribute), H5Sclose, "attribute");
+    const hssize_t count = H5Sget_simple_extent_npoints(space);
+    if (count != 1) return "";
+    char* text = nullptr;
+    const Hdf5Handle memory_type(H5Tget_native_type(type, H5T_DIR_ASCEND), H5Tclose, "attribute");
+    hdf5_check(H5Aread(attribute, memory_type, &text), "attribute");
+    std::string result = text == nullptr ? "" : text;
+    H5free_memory(text);
+    return result;
+  }
+  std::string text(static_cast<size_t>(H5Aget_storage_size(attribute)), '\0');
+  if (text.empty()) return "";
+  hdf5_check(H5Aread(attribute, type, text.data()), "attribute");
+  return text.substr(0, text.find('\0'));
+}
+
+// "" where there is none or it is not text.
+std::string read_text_attribute(hid_t object, const std::string& name) {
+  const htri_t exists = H5Aexists(object, name.c_str());
+  hdf5_check(exists, name);
+  if (exists == 0) return "";
+  const Hdf5Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose, name);
+  const Hdf5Handle type(H5Aget_type(attribute), H5Tclose, name);
+  return H5Tget_class(type) == H5T_STRING ? read_text(attribute, type) : "";
+}
+
+herr_t keep_name(hid_t, const char* name, const H5A_info_t*, void* names) {
+  static_cast<std::vector<std::string>*>(names)->emplace_back(name);
+  return 0;
+}
+
+std::map<std::string, std::string> read_file_attributes(hid_t file) {
+  std::vector<std::string> names;
+  hsize_t first = 0;
+  hdf5_check(H5Aiterate2(file, H5_INDEX_NAME, H5_ITER_INC, &first, keep_name, &names),
+             "attributes");
+  std::map<std::string, std::string> attributes;
+  for (const std::string& name : names) {
+    const Hdf5Handle attribute(H5Aopen(file, name.c_str(), H5P_DEFAULT), H5Aclose, name);
+    const Hdf5Handle type(H5Aget_type(attribute), H5Tclose, name);
+    if (name.starts_with("_NC")) continue;  // netCDF's own, of whoever touched the file last
+    if (H5Tget_class(type) == H5T_STRING) attributes[name] = read_text(attribute, type);
+  }
+  return attributes;
+}
+
+struct Variable {
+  std::string name;
+  Hdf5Handle dataset;
+  std::vector<hsize_t> extents;
+  bool is_scale = false;
+  bool is_bare_dimension = false;
+};
+
+Variable open_variable(hid_t file, const std::string& name) {
+  Hdf5Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose,
+                     fmt::format("'{}' is not a readable dataset", name));
+  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose, name);
+  const int rank = H5Sget_simple_extent_ndims(space);
+  hdf5_check(rank, name);
+  Variable variable{name, std::move(dataset), std::vector<hsize_t>(static_cast<size_t>(rank))};
+  hdf5_check(H5Sget_simple_extent_dims(space, variable.extents.data(), nullptr), name);
+  variable.is_scale = H5DSis_scale(variable.dataset) > 0;
+  if (variable.is_scale && rank != 1) {
+    throw Hdf5Error(fmt::format("dimension '{}' has {} axes", name, rank));
+  }
+  variable.is_bare_dimension =
+      variable.is_scale && read_text_attribute(variable.dataset, "NAME")
+                               .starts_with("This is a netCDF dimension but not a netCDF variable");
+  return variable;
+}
+
+herr_t keep_scale_name(hid_t, unsigned, hid_t scale, void* result) {
+  const ssize_t size = H5Iget_name(scale, nullptr, 0);
+  if (size < 0) return -1;
+  std::string name(static_cast<size_t>(size) + 1, '\0');
+  if (H5Iget_name(scale, name.data(), name.size()) < 0) return -1;
+  name.pop_back();
+  *static_cast<std::string*>(result) = name.substr(name.rfind('/') + 1);
+  return 1;  // the first will do
+}
+
+std::vector<std::string> dimensions_of(const Variable& variable) {
+  if (variable.is_scale) return {variable.name};
+  std::vector<std::string> names;
+  for (unsigned axis = 0; axis < variable.extents.size(); ++axis) {
+    std::string name;
+    hdf5_check(H5DSiterate_scales(variable.dataset, axis, nullptr, keep_scale_name, &name),
+               variable.name);
+    if (name.empty()) {
+      throw Hdf5Error(fmt::format("axis {} of '{}' has no dimension", axis, variable.name));
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+template <class T>
+std::vector<T> read_values(const Variable& variable, size_t count, hid_t memory_type) {
+  std::vector<T> values(count);
+  if (count > 0) {
+    hdf5_check(H5Dread(variable.dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()),
+               variable.name);
+  }
+  return values;
+}
+
+Column::Texts read_texts(const Variable& variable, size_t count) {
+  const Hdf5Handle type = hdf5_text_type();
+  const auto pointers = read_values<char*>(variable, count, type);
+  Column::Texts texts;
+  for (char* text : pointers) {
+    texts.emplace_back(text == nullptr ? "" : text);
+    H5free_memory(text);
+  }
+  return texts;
+}
+
+void read_column_values(const Variable& variable, Column& column) {
+  size_t count = 1;
+  for (const hsize_t extent : variable.extents) count *= extent;
+  const Hdf5Handle type(H5Dget_type(variable.dataset), H5Tclose, variable.name);
+  const H5T_class_t kind = H5Tget_class(type);
+  const size_t bytes = H5Tget_size(type);
+  const bool is_signed = kind == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
+  if (kind == H5T_FLOAT && bytes <= sizeof(double)) {
+    column.values = read_values<double>(variable, count, H5T_NATIVE_DOUBLE);
+  } else if (kind == H5T_INTEGER && bytes == 1 && !is_signed) {
+    column.values = read_values<uint8_t>(variable, count, H5T_NATIVE_UINT8);
+  } else if (kind == H5T_INTEGER && (is_signed || bytes < sizeof(int64_t))) {
+    column.values = read_values<int64_t>(variable, count, H5T_NATIVE_INT64);
+  } else if (kind == H5T_STRING && H5Tis_variable_str(type) > 0) {
+    column.values = read_texts(variable, count);
+  } else {
+    throw Hdf5Error(fmt::format("'{}' is neither float64, int64, uint8 nor variable-length text",
+                                variable.name));
+  }
+}
+
+std::vector<std::string> words(const std::string& text) {
+  std::vector<std::string> result;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    if (end > begin) result.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return result;
+}
+
+Column read_column(const Variable& variable) {
+  Column column;
+  column.name = variable.name;
+  column.dimensions = dimensions_of(variable);
+  column.units = read_text_attribute(variable.dataset, "units");
+  column.long_name = read_text_attribute(variable.dataset, "long_name");
+  column.flag_meanings = words(read_text_attribute(variable.dataset, "flag_meanings"));
+  read_column_values(variable, column);
+  return column;
+}
+
+}  // namespace
+
+Table decode_table(const std::filesystem::path& path) {
+  const Hdf5Handle file = open_file(path);
+  Table table;
+  table.attributes = read_file_attributes(file);
+  std::vector<Variable> variables;
+  for (const std::string& name : link_names(file)) {
+    variables.push_back(open_variable(file, name));
+    if (variables.back().is_scale) {
+      table.dimensions[name] = static_cast<int64_t>(variables.back().extents.front());
+    }
+  }
+  // before the columns: of a stranger's file, this is what there is to say
+  if (!table.dimensions.contains("run")) throw Hdf5Error("no dimension 'run'");
+  for (const Variable& variable : variables) {
+    if (!variable.is_bare_dimension) table.columns.push_back(read_column(variable));
+  }
+  return table;
+}
+
+}  // namespace lengthwise

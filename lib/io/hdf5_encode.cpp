@@ -1,0 +1,238 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <hdf5_hl.h>
+
+#include <algorithm>
+#include <exception>
+#include <limits>
+#include <type_traits>
+
+#include "base/check.h"
+#include "io/hdf5_codec.h"
+#include "io/hdf5_handle.h"
+#include "io/table_fault.h"
+#include "io/text.h"
+
+namespace lengthwise {
+namespace {
+
+constexpr unsigned kOrdered = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+constexpr hsize_t kChunkBytes = hsize_t{1} << 20;
+
+using Contents = std::vector<std::byte>;
+
+// The callbacks through which HDF5 keeps a file in our memory.
+void* resize_contents(void*, size_t size, H5FD_file_image_op_t, void* contents) {
+  try {
+    static_cast<Contents*>(contents)->resize(size);
+  } catch (const std::exception&) {
+    return nullptr;  // HDF5 is C: it takes no exceptions, and makes this an error of its own
+  }
+  return static_cast<Contents*>(contents)->data();
+}
+herr_t keep_contents(void*, H5FD_file_image_op_t, void*) { return 0; }
+void* same_contents(void* contents) { return contents; }
+herr_t not_ours_to_free(void*) { return 0; }
+
+// In memory, so that every failure of the disk is replace_file's to report: HDF5 itself, once a
+// write has failed, can neither close nor let go of its file. `contents` outlives the file.
+Hdf5Handle create_file(Contents& contents) {
+  const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file access");
+  hdf5_check(H5Pset_fapl_core(access, kChunkBytes, false), "file in memory");
+  H5FD_file_image_callbacks_t callbacks = {};
+  callbacks.image_realloc = resize_contents;
+  callbacks.image_free = keep_contents;
+  callbacks.udata_copy = same_contents;
+  callbacks.udata_free = not_ours_to_free;
+  callbacks.udata = &contents;
+  hdf5_check(H5Pset_file_image_callbacks(access, &callbacks), "file in memory");
+  hdf5_check(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18), "file format");
+  const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "file creation");
+  // without creation order netCDF4 opens the file for reading only
+  hdf5_check(H5Pset_link_creation_order(creation, kOrdered), "link order");
+  hdf5_check(H5Pset_attr_creation_order(creation, kOrdered), "attribute order");
+  hdf5_check(H5Pset_obj_track_times(creation, false), "file times");
+  return {H5Fcreate("table", H5F_ACC_TRUNC, creation, access), H5Fclose, "file in memory"};
+}
+
+// The memory has grown in steps; where the file ends, its superblock (version 2) says.
+// H5Fget_file_image would know, but of this version it returns a wrong checksum (HDF5 issue 1915).
+void cut_to_end_of_file(Contents& contents) {
+  constexpr size_t kVersion = 8, kEndOfFile = 28;
+  check(contents.size() >= kEndOfFile + 8 && contents[kVersion] == std::byte{2},
+        "HDF5 wrote a superblock of another version");
+  size_t size = 0;
+  for (size_t i = 8; i-- > 0;) size = size << 8 | std::to_integer<size_t>(contents[kEndOfFile + i]);
+  contents.resize(size);
+}
+
+void write_text_attribute(hid_t object, const std::string& name, const std::string& value) {
+  const std::string text = readable_text(value);
+  const Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose, name);
+  // a string of no bytes is not allowed: "" is one byte of padding
+  hdf5_check(H5Tset_size(type, std::max<size_t>(text.size(), 1)), name);
+  hdf5_check(H5Tset_strpad(type, H5T_STR_NULLPAD), name);
+  hdf5_check(H5Tset_cset(type, H5T_CSET_UTF8), name);
+  const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose, name);
+  const Hdf5Handle attribute(
+      H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose, name);
+  hdf5_check(H5Awrite(attribute, type, text.c_str()), name);
+}
+
+void write_array_attribute(hid_t object, const char* name, hid_t file_type, hid_t memory_type,
+                           hsize_t count, const void* values) {
+  const Hdf5Handle space(H5Screate_simple(1, &count, nullptr), H5Sclose, name);
+  const Hdf5Handle attribute(H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT),
+                             H5Aclose, name);
+  hdf5_check(H5Awrite(attribute, memory_type, values), name);
+}
+
+struct Layout {
+  std::vector<hsize_t> extents, largest, chunk;
+  bool chunked = false;
+};
+
+Layout layout_of(const Table& table, const std::vector<std::string>& dimensions,
+                 size_t element_bytes) {
+  Layout layout;
+  hsize_t row_bytes = element_bytes;
+  for (const std::string& name : dimensions) {
+    const auto extent = static_cast<hsize_t>(table.dimensions.at(name));
+    const bool unlimited = name == "run";
+    layout.chunked = layout.chunked || unlimited;
+    layout.extents.push_back(extent);
+    layout.largest.push_back(unlimited ? H5S_UNLIMITED : extent);
+    layout.chunk.push_back(std::max<hsize_t>(extent, 1));  // a chunk has no extent of 0
+    if (&name != &dimensions.front()) row_bytes *= layout.chunk.back();
+  }
+  const hsize_t rows = std::max<hsize_t>(kChunkBytes / row_bytes, 1);
+  layout.chunk.front() = std::min(layout.chunk.front(), rows);
+  return layout;
+}
+
+Hdf5Handle dataset_creation(const Layout& layout) {
+  Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "dataset creation");
+  hdf5_check(H5Pset_attr_creation_order(creation, kOrdered), "attribute order");
+  hdf5_check(H5Pset_obj_track_times(creation, false), "dataset times");
+  if (layout.chunked) {
+    const int rank = static_cast<int>(layout.chunk.size());
+    hdf5_check(H5Pset_chunk(creation, rank, layout.chunk.data()), "chunks");
+  }
+  return creation;
+}
+
+Hdf5Handle create_dataset(hid_t file, const std::string& name, hid_t type, const Layout& layout,
+                          hid_t creation) {
+  const Hdf5Handle space(H5Screate_simple(static_cast<int>(layout.extents.size()),
+                                          layout.extents.data(), layout.largest.data()),
+                         H5Sclose, name);
+  return {H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT), H5Dclose,
+          name};
+}
+
+// A dimension without a variable of its name; netCDF knows it by this text.
+void write_bare_dimension(hid_t file, const Table& table, const std::string& name) {
+  const Layout layout = layout_of(table, {name}, sizeof(float));
+  const Hdf5Handle creation = dataset_creation(layout);
+  const Hdf5Handle scale = create_dataset(file, name, H5T_IEEE_F32BE, layout, creation);
+  const std::string label = fmt::format(
+      "This is a netCDF dimension but not a netCDF variable.{:10}", table.dimensions.at(name));
+  hdf5_check(H5DSset_scale(scale, label.c_str()), name);
+}
+
+struct Kind {
+  hid_t file_type, memory_type;
+  size_t element_bytes;
+};
+
+Kind kind_of(const Column::Numbers&) { return {H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 8}; }
+Kind kind_of(const Column::Integers&) { return {H5T_STD_I64LE, H5T_NATIVE_INT64, 8}; }
+Kind kind_of(const Column::Flags&) { return {H5T_STD_U8LE, H5T_NATIVE_UINT8, 1}; }
+
+template <class Values>
+Hdf5Handle write_values(hid_t file, const Table& table, const Column& column,
+                        const Values& values) {
+  const Kind kind = kind_of(values);
+  const Layout layout = layout_of(table, column.dimensions, kind.element_bytes);
+  const Hdf5Handle creation = dataset_creation(layout);
+  if (layout.chunked) hdf5_check(H5Pset_fletcher32(creation), "checksum");
+  constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+  constexpr bool kNumbers = std::is_same_v<Values, Column::Numbers>;
+  if (kNumbers) {
+    hdf5_check(H5Pset_fill_value(creation, kind.memory_type, &kAbsent), "fill value");
+  }
+  Hdf5Handle dataset = create_dataset(file, column.name, kind.file_type, layout, creation);
+  // integers have none: with one, xarray makes them float64 and corrupts seeds
+  if (kNumbers) {
+    write_array_attribute(dataset, "_FillValue", kind.file_type, kind.memory_type, 1, &kAbsent);
+  }
+  if (!values.empty()) {
+    hdf5_check(H5Dwrite(dataset, kind.memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()),
+               column.name);
+  }
+  return dataset;
+}
+
+Hdf5Handle write_values(hid_t file, const Table& table, const Column& column,
+                        const Column::Texts& values) {
+  const Hdf5Handle type = hdf5_text_type();
+  const Layout layout = layout_of(table, column.dimensions, sizeof(hvl_t));
+  const Hdf5Handle creation = dataset_creation(layout);
+  Hdf5Handle dataset = create_dataset(file, column.name, type, layout, creation);
+  std::vector<std::string> texts;
+  std::vector<const char*> pointers;
+  for (const std::string& text : values) texts.push_back(readable_text(text));
+  for (const std::string& text : texts) pointers.push_back(text.c_str());
+  if (!values.empty()) {
+    hdf5_check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()),
+               column.name);
+  }
+  return dataset;
+}
+
+void write_column(hid_t file, const Table& table, const Column& column) {
+  const Hdf5Handle dataset = std::visit(
+      [&](const auto& values) { return write_values(file, table, column, values); }, column.values);
+  if (!column.long_name.empty()) write_text_attribute(dataset, "long_name", column.long_name);
+  if (!column.units.empty()) write_text_attribute(dataset, "units", column.units);
+  if (!column.flag_meanings.empty()) {
+    std::vector<uint8_t> flags;
+    for (size_t i = 0; i < column.flag_meanings.size(); ++i) {
+      flags.push_back(static_cast<uint8_t>(i));
+    }
+    write_array_attribute(dataset, "flag_values", H5T_STD_U8LE, H5T_NATIVE_UINT8, flags.size(),
+                          flags.data());
+    write_text_attribute(dataset, "flag_meanings",
+                         fmt::format("{}", fmt::join(column.flag_meanings, " ")));
+  }
+  if (is_coordinate(column)) hdf5_check(H5DSset_scale(dataset, column.name.c_str()), column.name);
+}
+
+void attach_dimensions(hid_t file, const Column& column) {
+  if (is_coordinate(column)) return;
+  const Hdf5Handle dataset(H5Dopen2(file, column.name.c_str(), H5P_DEFAULT), H5Dclose, column.name);
+  for (size_t axis = 0; axis < column.dimensions.size(); ++axis) {
+    const std::string& name = column.dimensions[axis];
+    const Hdf5Handle scale(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, name);
+    hdf5_check(H5DSattach_scale(dataset, scale, static_cast<unsigned>(axis)), column.name);
+  }
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_table(const Table& table) {
+  Contents contents;
+  Hdf5Handle file = create_file(contents);
+  for (const auto& [name, value] : table.attributes) write_text_attribute(file, name, value);
+  for (const auto& [name, extent] : table.dimensions) {
+    if (table.find(name) == nullptr) write_bare_dimension(file, table, name);
+  }
+  for (const Column& column : table.columns) write_column(file, table, column);
+  // only now, so that the order of creation in the file is the order of the columns
+  for (const Column& column : table.columns) attach_dimensions(file, column);
+  file.close("closing");
+  cut_to_end_of_file(contents);
+  return contents;
+}
+
+}  // namespace lengthwise

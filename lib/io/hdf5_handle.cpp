@@ -1,0 +1,32 @@
+#include "io/hdf5_handle.h"
+
+#include <fmt/format.h>
+
+namespace lengthwise {
+namespace {
+
+herr_t keep_innermost(unsigned depth, const H5E_error2_t* error, void* reason) {
+  if (depth == 0 && error->desc != nullptr) *static_cast<std::string*>(reason) = error->desc;
+  return 0;
+}
+
+}  // namespace
+
+void hdf5_check(int64_t status, std::string_view what) {
+  if (status >= 0) return;
+  std::string reason;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, &reason);
+  throw Hdf5Error(reason.empty() ? std::string(what) : fmt::format("{}: {}", what, reason));
+}
+
+// For good: after a damaged root group HDF5 cannot let go of the file, and would say so at exit.
+void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
+Hdf5Handle hdf5_text_type() {
+  Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose, "text type");
+  hdf5_check(H5Tset_size(type, H5T_VARIABLE), "text type");
+  hdf5_check(H5Tset_cset(type, H5T_CSET_UTF8), "text type");
+  return type;
+}
+
+}  // namespace lengthwise
