@@ -1,0 +1,334 @@
+#include "experiments/analysis/comparison.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "base/check.h"
+
+namespace lengthwise {
+namespace {
+
+using Records = std::vector<const RunRecord*>;
+
+/// The length and the seed are what a group spans, and names have a place of their own.
+bool is_setting(const std::string& key, const RunRecord& record) {
+  for (const std::string_view name : {"length", "seed", "attention", "position", "task", "norm"}) {
+    if (key == name || key == fmt::format("model.{}", name)) return false;
+  }
+  // attention.windowed.window says nothing about a model that has no windowed layer
+  const auto foreign = [&](std::string_view kind, const std::string& used) {
+    if (!key.starts_with(kind)) return false;
+    const size_t end = key.find('.', kind.size());
+    if (end == std::string::npos) return false;
+    const std::string name = "+" + key.substr(kind.size(), end - kind.size()) + "+";
+    return ("+" + used + "+").find(name) == std::string::npos;
+  };
+  return !foreign("attention.", record.attention) && !foreign("position.", record.position) &&
+         !foreign("task.", record.task);
+}
+
+std::string setting_of(const RunRecord& record, const std::string& key) {
+  const auto found = record.settings.find(key);
+  return found == record.settings.end() || !is_setting(key, record) ? "" : found->second;
+}
+
+std::set<std::string> setting_keys(const Records& records) {
+  std::set<std::string> keys;
+  for (const RunRecord* record : records) {
+    for (const auto& [key, value] : record->settings) {
+      if (is_setting(key, *record)) keys.insert(key);
+    }
+  }
+  return keys;
+}
+
+/// Settings that differ between runs of one length. One that the length decides, such as a batch of
+/// a fixed number of tokens, belongs to the law and must not tear a group into single lengths.
+std::set<std::string> dividing_keys(const Records& records) {
+  std::set<std::string> dividing;
+  for (const std::string& key : setting_keys(records)) {
+    std::map<int64_t, std::string> by_length;
+    for (const RunRecord* record : records) {
+      const std::string value = setting_of(*record, key);
+      if (by_length.emplace(record->length, value).first->second != value) dividing.insert(key);
+    }
+  }
+  return dividing;
+}
+
+/// Numbers in text compare as numbers, so that window=64 stands before window=128.
+bool natural_less(const std::string& a, const std::string& b) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (!digit(a[i]) || !digit(b[j])) {
+      if (a[i] != b[j]) return a[i] < b[j];
+      ++i, ++j;
+      continue;
+    }
+    const size_t end_i = std::find_if_not(a.begin() + static_cast<int64_t>(i), a.end(), digit) -
+                         a.begin(),
+                 end_j = std::find_if_not(b.begin() + static_cast<int64_t>(j), b.end(), digit) -
+                         b.begin();
+    const std::string x = a.substr(i, end_i - i), y = b.substr(j, end_j - j);
+    if (x.size() != y.size()) return x.size() < y.size();
+    if (x != y) return x < y;
+    i = end_i, j = end_j;
+  }
+  return a.size() - i < b.size() - j;
+}
+
+struct GroupKey {
+  std::string attention, position, task, norm, divided;
+  bool operator<(const GroupKey& other) const {
+    const auto names = [](const GroupKey& key) {
+      return std::tie(key.attention, key.position, key.task, key.norm);
+    };
+    if (names(*this) != names(other)) return names(*this) < names(other);
+    return natural_less(divided, other.divided);
+  }
+};
+
+struct GroupRuns {
+  Settings settings;
+  Records records;
+};
+
+std::map<GroupKey, GroupRuns> group_runs(const std::vector<RunRecord>& records) {
+  std::map<GroupKey, Records> variants;
+  for (const RunRecord& record : records) {
+    variants[{record.attention, record.position, record.task, record.norm, ""}].push_back(&record);
+  }
+  std::map<GroupKey, GroupRuns> groups;
+  for (const auto& [variant, runs] : variants) {
+    const std::set<std::string> keys = dividing_keys(runs);
+    for (const RunRecord* record : runs) {
+      GroupKey key = variant;
+      Settings settings;
+      for (const std::string& name : keys) {
+        settings[name] = setting_of(*record, name);
+        key.divided += settings[name] + "\n";
+      }
+      GroupRuns& group = groups[key];
+      group.settings = settings;
+      group.records.push_back(record);
+    }
+  }
+  return groups;
+}
+
+std::string last_part(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+
+std::string settings_label(const Settings& settings) {
+  std::map<std::string, int> uses;
+  for (const auto& setting : settings) ++uses[last_part(setting.first)];
+  std::string label;
+  for (const auto& [key, value] : settings) {
+    if (value.empty()) continue;
+    label += fmt::format(" {}={}", uses[last_part(key)] > 1 ? key : last_part(key), value);
+  }
+  return label;
+}
+
+void label_groups(std::vector<Group>& groups) {
+  const auto differs = [&](std::string Group::*member) {
+    return std::any_of(groups.begin(), groups.end(),
+                       [&](const Group& group) { return group.*member != groups.front().*member; });
+  };
+  const bool position = differs(&Group::position), task = differs(&Group::task),
+             norm = differs(&Group::norm);
+  for (Group& group : groups) {
+    group.label = group.attention;
+    if (position) group.label += " " + group.position;
+    if (task) group.label += " " + group.task;
+    if (norm) group.label += " " + group.norm;
+    group.label += settings_label(group.settings);
+  }
+}
+
+GrowthLaw growth_law(const Records& records, size_t quantity) {
+  std::map<int64_t, std::vector<double>> by_length;
+  for (const RunRecord* record : records) {
+    if (record->ok) by_length[record->length].push_back(record->quantities[quantity]);
+  }
+  GrowthLaw law;
+  std::vector<int64_t> lengths;
+  std::vector<double> values;
+  for (auto& [length, seeds] : by_length) {
+    const double value = median(std::move(seeds));
+    if (!std::isfinite(value)) continue;
+    law.values[length] = value;
+    lengths.push_back(length);
+    values.push_back(value);
+  }
+  law.slope = raw_slope(lengths, values);
+  if (quantity_info(static_cast<Quantity>(quantity)).unit != Unit::seconds) {
+    law.leading = leading_exponent(lengths, values);
+  }
+  return law;
+}
+
+void count_run(const RunRecord& record, LengthStatus& status) {
+  ++status.runs;
+  if (record.ok) {
+    ++status.ok;
+  } else if (status.first_failure.empty()) {
+    status.first_failure = record.status;
+  }
+}
+
+Group make_group(const GroupKey& key, const GroupRuns& runs) {
+  Group group{"", key.attention, key.position, key.task, key.norm, runs.settings, {}, {}};
+  for (const RunRecord* record : runs.records) {
+    count_run(*record, group.lengths[record->length]);
+  }
+  for (size_t i = 0; i < kQuantities; ++i) group.laws[i] = growth_law(runs.records, i);
+  return group;
+}
+
+bool has_scores(const RunRecord& record) {
+  return std::any_of(record.scores.begin(), record.scores.end(),
+                     [](const NumberByLength& scores) { return !scores.empty(); });
+}
+
+/// One line for each length at which a model of this group was trained and scored. A run that
+/// diverged was trained; of other failures that is not known, so they are counted beside scores
+/// only.
+void add_score_lines(const Records& records, size_t group, std::vector<ScoreLine>& lines) {
+  std::map<int64_t, Records> by_length;
+  for (const RunRecord* record : records) by_length[record->length].push_back(record);
+  for (const auto& [length, runs] : by_length) {
+    ScoreLine line{group, "", length, 0, {}, {}};
+    std::array<std::map<int64_t, std::vector<double>>, kScoreKinds> seeds;
+    bool trained = false;
+    for (const RunRecord* record : runs) {
+      const bool scored = record->ok && has_scores(*record);
+      trained = trained || scored || record->status == "diverged";
+      if (scored || !record->ok) count_run(*record, line.status);
+      if (!scored) continue;
+      line.train_length = record->train_length;
+      for (size_t i = 0; i < kScoreKinds; ++i) {
+        for (const auto& [at, score] : record->scores[i]) seeds[i][at].push_back(score);
+      }
+    }
+    if (!trained) continue;
+    for (size_t i = 0; i < kScoreKinds; ++i) {
+      for (const auto& [at, scores] : seeds[i]) line.scores[i][at] = median(scores);
+    }
+    lines.push_back(std::move(line));
+  }
+}
+
+void label_scores(const std::vector<Group>& groups, std::vector<ScoreLine>& lines) {
+  for (ScoreLine& line : lines) {
+    const auto same = [&](const ScoreLine& other) { return other.group == line.group; };
+    line.label = groups[line.group].label;
+    if (std::count_if(lines.begin(), lines.end(), same) > 1) {
+      line.label += fmt::format(" length={}", line.length);
+    }
+  }
+}
+
+void read_baselines(const std::vector<RunRecord>& records, Comparison& comparison) {
+  std::map<int64_t, std::vector<double>> ngrams;
+  std::set<double> chances;
+  for (const RunRecord& record : records) {
+    for (const auto& [context, bits] : record.ngram_bits_per_byte) ngrams[context].push_back(bits);
+    if (std::isfinite(record.chance)) chances.insert(record.chance);
+  }
+  for (const auto& [context, bits] : ngrams) {
+    comparison.ngram_bits_per_byte[context] = median(bits);
+    const auto [least, most] = std::minmax_element(bits.begin(), bits.end());
+    if (*least != *most) {
+      comparison.notes.push_back(fmt::format(
+          "the n-gram baseline with {} bytes of context differs between runs: median shown",
+          context));
+    }
+  }
+  if (chances.size() == 1) comparison.chance = *chances.begin();
+}
+
+/// Where runs of one group differ in batch, a step is not the same work per token at every length.
+void note_varying_batch(const Records& records, Comparison& comparison) {
+  const std::string note =
+      "the batch changes with the length: every quantity is of a whole step, not of one sequence";
+  std::set<int64_t> batches;
+  for (const RunRecord* record : records) {
+    const auto batch = record->sizes.find("batch");
+    if (batch != record->sizes.end()) batches.insert(batch->second);
+  }
+  auto& notes = comparison.notes;
+  if (batches.size() > 1 && std::find(notes.begin(), notes.end(), note) == notes.end()) {
+    notes.push_back(note);
+  }
+}
+
+std::string join_counts(const std::map<std::string, int64_t>& counts) {
+  std::string joined;
+  for (const auto& [name, runs] : counts) {
+    joined += fmt::format("{}{} ({} run{})", joined.empty() ? "" : ", ",
+                          name.empty() ? "unknown" : name, runs, runs == 1 ? "" : "s");
+  }
+  return joined;
+}
+
+void read_provenance(const Table& table, const std::vector<RunRecord>& records,
+                     Comparison& comparison) {
+  for (const std::string name : {"study", "title"}) {
+    const auto found = table.attributes.find(name);
+    if (comparison.study.empty() && found != table.attributes.end()) {
+      comparison.study = found->second;
+    }
+  }
+  for (const RunRecord& record : records) {
+    ++comparison.commits[record.commit];
+    ++comparison.cpus[record.cpu];
+    comparison.common["position"].insert(record.position);
+    comparison.common["task"].insert(record.task);
+    comparison.common["norm"].insert(record.norm);
+    for (const auto& [name, size] : record.sizes) {
+      if (name == "threads") {
+        ++comparison.threads[std::to_string(size)];
+      } else {
+        comparison.common[name].insert(std::to_string(size));
+      }
+    }
+  }
+  if (comparison.commits.size() > 1) {
+    comparison.notes.push_back("commits differ: " + join_counts(comparison.commits));
+  }
+  if (comparison.cpus.size() > 1 || comparison.threads.size() > 1) {
+    comparison.notes.push_back("machines or threads differ: seconds do not compare");
+  }
+}
+
+}  // namespace
+
+Comparison compare_table(const Table& table, const std::string& file) {
+  const std::vector<RunRecord> records = run_records(table, file);
+  Comparison comparison;
+  comparison.file = file;
+  comparison.runs = static_cast<int64_t>(records.size());
+  read_provenance(table, records, comparison);
+  const auto grouped = group_runs(records);
+  for (const auto& [key, runs] : grouped) {
+    add_score_lines(runs.records, comparison.groups.size(), comparison.scores);
+    comparison.groups.push_back(make_group(key, runs));
+    note_varying_batch(runs.records, comparison);
+  }
+  label_groups(comparison.groups);
+  label_scores(comparison.groups, comparison.scores);
+  read_baselines(records, comparison);
+  size_t index = 0;
+  for (const auto& [key, runs] : grouped) {
+    const std::string& label = comparison.groups[index++].label;
+    for (const RunRecord* run : runs.records) {
+      if (run->ok) continue;
+      comparison.failed.push_back({run->run_id, label, run->status, run->length, run->seed});
+    }
+  }
+  return comparison;
+}
+
+}  // namespace lengthwise

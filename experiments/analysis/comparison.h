@@ -1,0 +1,61 @@
+// What `lengthwise compare` says of a results file, as values: report.h renders it.
+#pragma once
+#include <set>
+
+#include "experiments/analysis/records.h"
+
+namespace lengthwise {
+
+struct LengthStatus {
+  int64_t runs = 0, ok = 0;
+  std::string first_failure;  // the status of the first run that was not ok
+};
+
+/// One quantity of one group: its values where runs were ok, and how they grow.
+struct GrowthLaw {
+  NumberByLength values;  // median over seeds
+  RawSlope slope;
+  LeadingExponent leading;  // of FLOPs and bytes only: seconds are not exact
+};
+
+/// The runs that differ in length and seed alone, or in settings that the length decides.
+struct Group {
+  std::string label;  // "windowed rotary window=64": only what tells groups of this file apart
+  std::string attention, position, task, norm;
+  Settings settings;  // that vary between runs of this variant
+  std::map<int64_t, LengthStatus> lengths;
+  std::array<GrowthLaw, kQuantities> laws;
+};
+
+/// The trained runs of one length, scored at several; median over seeds.
+struct ScoreLine {
+  size_t group = 0;
+  std::string label;         // the group's, with the length where a group has several lines
+  int64_t length = 0;        // of the runs
+  int64_t train_length = 0;  // 0 where not known
+  LengthStatus status;       // of the runs that were trained
+  std::array<NumberByLength, kScoreKinds> scores;
+};
+
+struct FailedRun {
+  std::string run_id, label, status;
+  int64_t length = 0, seed = 0;
+};
+
+struct Comparison {
+  std::string file, study;
+  std::map<std::string, int64_t> commits, cpus, threads;  // how many runs each
+  int64_t runs = 0;
+  std::map<std::string, std::set<std::string>> common;  // task, norm, width ...: every value
+  std::vector<Group> groups;
+  std::vector<ScoreLine> scores;
+  NumberByLength ngram_bits_per_byte;  // median over runs, by bytes of context
+  double chance = kNotANumber;         // NaN where unknown, or where runs differ
+  std::vector<FailedRun> failed;
+  std::vector<std::string> notes;  // what a reader must know before trusting a number
+};
+
+/// Groups, medians, exponents. UserError names the file and the column that is not as expected.
+Comparison compare_table(const Table& table, const std::string& file);
+
+}  // namespace lengthwise

@@ -1,0 +1,276 @@
+#include "experiments/analysis/records.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/check.h"
+
+namespace lengthwise {
+namespace {
+
+/// Finds columns and refuses those that are not as expected.
+class ColumnSource {
+ public:
+  ColumnSource(const Table& table, const std::string& file) : table_(table), file_(file) {}
+
+  bool has(const std::string& name) const { return table_.find(name) != nullptr; }
+
+  int64_t extent(const std::string& dimension) const {
+    const auto found = table_.dimensions.find(dimension);
+    if (found == table_.dimensions.end()) user_error("{}: no dimension '{}'", file_, dimension);
+    return found->second;
+  }
+
+  /// Integers and flags as numbers too.
+  std::vector<double> numbers(const std::string& name,
+                              const std::vector<std::string>& dimensions) const {
+    const Column& column = find(name, dimensions);
+    if (const auto* found = std::get_if<Column::Numbers>(&column.values)) return *found;
+    if (const auto* found = std::get_if<Column::Integers>(&column.values)) {
+      return {found->begin(), found->end()};
+    }
+    if (const auto* found = std::get_if<Column::Flags>(&column.values)) {
+      return {found->begin(), found->end()};
+    }
+    user_error("{}: column '{}' holds text, expected numbers", file_, name);
+  }
+
+  const Column::Integers& integers(const std::string& name, const std::string& dimension) const {
+    return typed<Column::Integers>(name, dimension, "whole numbers");
+  }
+
+  const Column::Texts& texts(const std::string& name, const std::string& dimension) const {
+    return typed<Column::Texts>(name, dimension, "text");
+  }
+
+  /// Each flag's meaning.
+  std::vector<std::string> meanings(const std::string& name) const {
+    const auto& flags = typed<Column::Flags>(name, "run", "flags");
+    const std::vector<std::string>& known = find(name, {"run"}).flag_meanings;
+    std::vector<std::string> result;
+    for (const uint8_t flag : flags) {
+      if (flag >= known.size()) {
+        user_error("{}: column '{}' holds {}, expected a flag under {}", file_, name, flag,
+                   known.size());
+      }
+      result.push_back(known[flag]);
+    }
+    return result;
+  }
+
+  /// Where `label` stands along a text coordinate.
+  size_t place(const std::string& coordinate, const std::string& label) const {
+    const Column::Texts& labels = texts(coordinate, coordinate);
+    const auto found = std::find(labels.begin(), labels.end(), label);
+    if (found == labels.end()) {
+      user_error("{}: coordinate '{}' has no '{}'", file_, coordinate, label);
+    }
+    return static_cast<size_t>(found - labels.begin());
+  }
+
+ private:
+  const Column& find(const std::string& name, const std::vector<std::string>& dimensions) const {
+    const Column* column = table_.find(name);
+    if (!column) user_error("{}: no column '{}'", file_, name);
+    if (column->dimensions != dimensions) {
+      user_error("{}: column '{}' has dimensions ({}), expected ({})", file_, name,
+                 fmt::join(column->dimensions, ", "), fmt::join(dimensions, ", "));
+    }
+    int64_t expected = 1;
+    for (const std::string& dimension : dimensions) expected *= extent(dimension);
+    const size_t held =
+        std::visit([](const auto& values) { return values.size(); }, column->values);
+    if (held != static_cast<size_t>(expected)) {
+      user_error("{}: column '{}' holds {} values, expected {}", file_, name, held, expected);
+    }
+    return *column;
+  }
+
+  template <class Values>
+  const Values& typed(const std::string& name, const std::string& dimension,
+                      std::string_view expected) const {
+    const Column& column = find(name, {dimension});
+    const auto* values = std::get_if<Values>(&column.values);
+    if (!values) user_error("{}: column '{}' does not hold {}", file_, name, expected);
+    return *values;
+  }
+
+  const Table& table_;
+  const std::string& file_;
+};
+
+/// One number of each row: at [row, offset + 0 * stride], [row, offset + 1 * stride] ...
+std::vector<double> over_rows(const std::vector<double>& values, size_t rows, size_t offset,
+                              size_t stride, double (*reduce)(std::vector<double>)) {
+  std::vector<double> result;
+  const size_t width = rows == 0 ? 0 : values.size() / rows;
+  for (size_t row = 0; row < rows; ++row) {
+    std::vector<double> taken;
+    for (size_t i = offset; i < width; i += stride) taken.push_back(values[row * width + i]);
+    result.push_back(reduce(std::move(taken)));
+  }
+  return result;
+}
+
+double sum(std::vector<double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+std::vector<double> quantity_of_rows(const ColumnSource& source, Quantity quantity, size_t rows) {
+  const size_t scopes = static_cast<size_t>(source.extent("scope"));
+  const size_t attention = source.place("scope", "attention");
+  const auto repeats = [&](const std::string& name) {
+    return over_rows(source.numbers(name, {"run", "repeat"}), rows, 0, 1, median);
+  };
+  const auto attention_repeats = [&](const std::string& name) {
+    const auto values = source.numbers(name, {"run", "repeat", "scope"});
+    return over_rows(values, rows, attention, scopes, median);
+  };
+  switch (quantity) {
+    case Quantity::training_step_attention_seconds:
+      return attention_repeats("training_step_scope_seconds");
+    case Quantity::training_step_seconds:
+      return repeats("training_step_seconds");
+    case Quantity::forward_attention_seconds:
+      return attention_repeats("forward_scope_seconds");
+    case Quantity::forward_seconds:
+      return repeats("forward_seconds");
+    case Quantity::training_step_attention_flops: {
+      const auto values = source.numbers("training_step_flops", {"run", "scope"});
+      return over_rows(values, rows, attention, scopes, sum);
+    }
+    case Quantity::training_step_flops:
+      return over_rows(source.numbers("training_step_flops", {"run", "scope"}), rows, 0, 1, sum);
+    case Quantity::attention_activation_bytes: {
+      const size_t tags = static_cast<size_t>(source.extent("tag"));
+      const size_t place = attention * tags + source.place("tag", "activations");
+      const auto values = source.numbers("live_bytes", {"run", "scope", "tag"});
+      return over_rows(values, rows, place, scopes * tags, sum);
+    }
+    case Quantity::peak_total_bytes:
+      return source.numbers("peak_total_bytes", {"run"});
+  }
+  return {};
+}
+
+/// Row by row what is there of [run, coordinate]; empty maps where the column is missing.
+std::vector<NumberByLength> by_coordinate(const ColumnSource& source, const std::string& name,
+                                          const std::string& coordinate, size_t rows) {
+  std::vector<NumberByLength> result(rows);
+  if (!source.has(name)) return result;
+  const std::vector<double> values = source.numbers(name, {"run", coordinate});
+  const Column::Integers& places = source.integers(coordinate, coordinate);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) continue;
+    result[i / places.size()][places[i % places.size()]] = values[i];
+  }
+  return result;
+}
+
+/// Lines `key = value`.
+Settings parse_config(const std::string& config) {
+  Settings settings;
+  for (size_t start = 0; start < config.size();) {
+    const size_t end = std::min(config.find('\n', start), config.size());
+    const std::string line = config.substr(start, end - start);
+    const size_t equals = line.find(" =");
+    if (equals != std::string::npos) {
+      const size_t value = line.find_first_not_of(' ', equals + 2);
+      settings[line.substr(0, equals)] = value == std::string::npos ? "" : line.substr(value);
+    }
+    start = end + 1;
+  }
+  return settings;
+}
+
+void read_settings(const ColumnSource& source, std::vector<RunRecord>& records) {
+  if (source.has("config")) {
+    const Column::Texts& configs = source.texts("config", "run");
+    for (size_t row = 0; row < records.size(); ++row) {
+      records[row].settings = parse_config(configs[row]);
+    }
+  }
+  for (const std::string name :
+       {"batch", "layers", "width", "heads", "feed_forward", "vocabulary", "threads"}) {
+    if (!source.has(name)) continue;
+    const Column::Integers& values = source.integers(name, "run");
+    for (size_t row = 0; row < records.size(); ++row) records[row].sizes[name] = values[row];
+  }
+  for (RunRecord& record : records) {
+    if (!record.settings.empty()) continue;
+    for (const auto& [name, size] : record.sizes) record.settings[name] = std::to_string(size);
+  }
+}
+
+}  // namespace
+
+const QuantityInfo& quantity_info(Quantity quantity) {
+  static constexpr std::string_view kAlone = "attention alone", kWhole = "whole model";
+  static constexpr QuantityInfo kInfos[kQuantities] = {
+      {"training_step_attention_seconds", kAlone, Unit::seconds},
+      {"training_step_seconds", kWhole, Unit::seconds},
+      {"forward_attention_seconds", kAlone, Unit::seconds},
+      {"forward_seconds", kWhole, Unit::seconds},
+      {"training_step_attention_flops", kAlone, Unit::flops},
+      {"training_step_flops", kWhole, Unit::flops},
+      {"attention_activation_bytes", kAlone, Unit::bytes},
+      {"peak_total_bytes", kWhole, Unit::bytes},
+  };
+  return kInfos[static_cast<size_t>(quantity)];
+}
+
+std::string_view score_name(Score score) {
+  static constexpr std::string_view kNames[kScoreKinds] = {"accuracy", "loss", "bits_per_byte"};
+  return kNames[static_cast<size_t>(score)];
+}
+
+std::vector<RunRecord> run_records(const Table& table, const std::string& file) {
+  const ColumnSource source(table, file);
+  const size_t rows = static_cast<size_t>(source.extent("run"));
+  std::vector<RunRecord> records(rows);
+  const auto put_texts = [&](const std::string& name, std::string RunRecord::*member,
+                             bool required = true) {
+    if (!required && !source.has(name)) return;
+    const Column::Texts& values = source.texts(name, "run");
+    for (size_t row = 0; row < rows; ++row) records[row].*member = values[row];
+  };
+  const auto put_integers = [&](const std::string& name, int64_t RunRecord::*member) {
+    const Column::Integers& values = source.integers(name, "run");
+    for (size_t row = 0; row < rows; ++row) records[row].*member = values[row];
+  };
+  put_texts("run_id", &RunRecord::run_id);
+  put_texts("attention", &RunRecord::attention);
+  put_texts("position", &RunRecord::position);
+  put_texts("task", &RunRecord::task);
+  put_texts("norm", &RunRecord::norm);
+  put_texts("commit", &RunRecord::commit, false);
+  put_texts("cpu", &RunRecord::cpu, false);
+  put_integers("seed", &RunRecord::seed);
+  put_integers("length", &RunRecord::length);
+  if (source.has("train_length")) put_integers("train_length", &RunRecord::train_length);
+  const std::vector<std::string> statuses = source.meanings("status");
+  for (size_t row = 0; row < rows; ++row) {
+    records[row].status = statuses[row];
+    records[row].ok = statuses[row] == "ok";
+  }
+  read_settings(source, records);
+  for (size_t i = 0; i < kQuantities; ++i) {
+    const auto values = quantity_of_rows(source, static_cast<Quantity>(i), rows);
+    for (size_t row = 0; row < rows; ++row) records[row].quantities[i] = values[row];
+  }
+  for (size_t i = 0; i < kScoreKinds; ++i) {
+    const std::string name(score_name(static_cast<Score>(i)));
+    const auto scores = by_coordinate(source, name, "test_length", rows);
+    for (size_t row = 0; row < rows; ++row) records[row].scores[i] = scores[row];
+  }
+  const auto ngrams = by_coordinate(source, "ngram_bits_per_byte", "context", rows);
+  for (size_t row = 0; row < rows; ++row) records[row].ngram_bits_per_byte = ngrams[row];
+  if (source.has("chance")) {
+    const auto chances = source.numbers("chance", {"run"});
+    for (size_t row = 0; row < rows; ++row) records[row].chance = chances[row];
+  }
+  return records;
+}
+
+}  // namespace lengthwise

@@ -1,0 +1,63 @@
+// The rows of a results file as plain values: the only part of the comparison that knows columns.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/analysis/scaling.h"
+#include "io/table.h"
+
+namespace lengthwise {
+
+/// What is compared at every length.
+enum class Quantity : uint8_t {
+  training_step_attention_seconds,
+  training_step_seconds,
+  forward_attention_seconds,
+  forward_seconds,
+  training_step_attention_flops,
+  training_step_flops,
+  attention_activation_bytes,
+  peak_total_bytes,
+};
+inline constexpr size_t kQuantities = 8;
+enum class Unit : uint8_t { seconds, flops, bytes };
+struct QuantityInfo {
+  std::string_view name;  // in JSON
+  std::string_view part;  // "attention alone" or "whole model"
+  Unit unit;
+};
+const QuantityInfo& quantity_info(Quantity quantity);
+
+/// What a trained model scores at every test length.
+enum class Score : uint8_t { accuracy, loss, bits_per_byte };
+inline constexpr size_t kScoreKinds = 3;
+std::string_view score_name(Score score);
+
+using NumberByLength = std::map<int64_t, double>;  // finite numbers only
+
+/// By key of the resolved config.
+using Settings = std::map<std::string, std::string>;
+
+struct RunRecord {
+  std::string run_id, attention, position, task, norm, status;
+  bool ok = false;
+  int64_t seed = 0, length = 0;
+  int64_t train_length = 0;                      // 0 where not trained, or not known
+  std::map<std::string, int64_t> sizes;          // batch, layers, width ...
+  Settings settings;                             // the sizes where a row has no config
+  std::array<double, kQuantities> quantities{};  // median over repeats
+  std::array<NumberByLength, kScoreKinds> scores;
+  NumberByLength ngram_bits_per_byte;  // by bytes of context
+  double chance = kNotANumber;         // accuracy of a guess, where the file says so
+  std::string commit, cpu;
+};
+
+/// UserError names the file and the column that is missing or is not as expected. Scores, baselines
+/// and provenance may be missing.
+std::vector<RunRecord> run_records(const Table& table, const std::string& file);
+
+}  // namespace lengthwise

@@ -1,0 +1,94 @@
+// The `lengthwise` program: subcommands and nothing else.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "base/nearest.h"
+#include "experiments/analysis/report.h"
+#include "experiments/runner/list.h"
+#include "experiments/runner/sweep.h"
+
+namespace {
+
+using lengthwise::user_error;
+using Arguments = std::vector<std::string>;
+
+constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence length
+
+  lengthwise list    [attention|position|task|studies] [--json]   what there is
+  lengthwise run     [sweep.ini] [--key value ...]                run what is missing of a sweep
+  lengthwise run     --help                                       every key
+  lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
+
+A value may sweep: --attention full,linear  --length 128:4096:x2  --train.learning_rate 1e-4:1e-2:log3
+Exit codes: 0 everything ran, 1 a run crashed, 2 wrong use.
+)";
+
+bool take_flag(Arguments& arguments, const std::string& flag) {
+  return std::erase(arguments, flag) > 0;
+}
+
+// The one argument that a subcommand takes beside its flags, or "".
+std::string single(const Arguments& arguments, const std::string& command) {
+  if (arguments.size() > 1) {
+    user_error("{}: found '{}', expected at most one argument", command, arguments[1]);
+  }
+  return arguments.empty() ? "" : arguments.front();
+}
+
+int list(Arguments arguments) {
+  const bool json = take_flag(arguments, "--json");
+  const std::string what = single(arguments, "list");
+  fmt::print("{}", json ? lengthwise::list_json(what) : lengthwise::list_text(what));
+  return 0;
+}
+
+int run(const Arguments& arguments) {
+  const lengthwise::SweepConfig config = lengthwise::parse_sweep(arguments);
+  if (config.help) {
+    fmt::print("lengthwise run [sweep.ini] [--key value ...] [--results FOLDER] [--json]\n\n{}",
+               lengthwise::describe_keys());
+    return 0;
+  }
+  return lengthwise::run_sweep(config);
+}
+
+int compare(Arguments arguments) {
+  const bool json = take_flag(arguments, "--json");
+  const std::string file = single(arguments, "compare");
+  if (file.empty()) user_error("compare: found no file, expected a results file");
+  fmt::print("{}", lengthwise::compare(file, json));
+  return 0;
+}
+
+int dispatch(Arguments arguments) {
+  if (arguments.empty() || arguments.front() == "help" || arguments.front() == "--help") {
+    fmt::print("{}", kUsage);
+    return arguments.empty() ? 2 : 0;
+  }
+  const std::string command = arguments.front();
+  arguments.erase(arguments.begin());
+  if (command == "list") return list(arguments);
+  if (command == "run") return run(arguments);
+  if (command == "compare") return compare(arguments);
+  if (command == "worker") return lengthwise::run_worker(arguments);
+  user_error("{}: unknown command{}", command,
+             lengthwise::did_you_mean(command, {"list", "run", "compare", "help"}));
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    return dispatch(Arguments(arguments + 1, arguments + count));
+  } catch (const lengthwise::UserError& error) {
+    fmt::print(stderr, "lengthwise: {}\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "lengthwise: internal error: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,21 @@
+// How one value of the configuration names several: `,` sweeps, a:b:x2 doubles, a:b:+c counts,
+// a:b:logN spaces N points evenly in the logarithm (bounds are values, inclusive), and `+` joins
+// the parts of one value on list keys.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/options.h"
+
+namespace lengthwise {
+
+/// The values that `text` sweeps over, each as its option would read it. Free text that ends in
+/// ".file" is a path and never splits. UserError names the key: an empty list or element, a
+/// reversed range, a range without a step, more than kMostValues values.
+std::vector<std::string> sweep_values(std::string_view key, std::string_view text,
+                                      const OptionDescription& option);
+
+inline constexpr size_t kMostValues = 100'000;
+
+}  // namespace lengthwise

@@ -1,0 +1,211 @@
+#include "experiments/runner/run_config.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+namespace lengthwise {
+namespace {
+
+// Reads an option and then writes down, in canonical form, what it is.
+class OptionResolver final : public OptionVisitor {
+ public:
+  OptionResolver(const OptionValues& values, const std::string& prefix) : reader_(values, prefix) {}
+  void integer(std::string_view n, int64_t& v, IntegerRange r, std::string_view h) override {
+    reader_.integer(n, v, r, h);
+    describer_.integer(n, v, r, h);
+  }
+  void number(std::string_view n, double& v, NumberRange r, std::string_view h) override {
+    reader_.number(n, v, r, h);
+    describer_.number(n, v, r, h);
+  }
+  void choice(std::string_view n, std::string& v, std::initializer_list<std::string_view> a,
+              std::string_view h) override {
+    reader_.choice(n, v, a, h);
+    describer_.choice(n, v, a, h);
+  }
+  void flag(std::string_view n, bool& v, std::string_view h) override {
+    reader_.flag(n, v, h);
+    describer_.flag(n, v, h);
+  }
+  void text(std::string_view n, std::string& v, std::string_view h) override {
+    reader_.text(n, v, h);
+    describer_.text(n, v, h);
+  }
+  void integers(std::string_view n, std::vector<int64_t>& v, IntegerRange r,
+                std::string_view h) override {
+    reader_.integers(n, v, r, h);
+    describer_.integers(n, v, r, h);
+  }
+  const std::vector<OptionDescription>& resolved() const {
+    reader_.refuse_unknown();
+    return describer_.descriptions;
+  }
+
+ private:
+  OptionReader reader_;
+  OptionDescriber describer_;
+};
+
+// The values whose keys begin with this prefix, without it.
+OptionValues below(const OptionValues& values, const std::string& prefix) {
+  OptionValues part;
+  for (const auto& [key, value] : values) {
+    if (key.starts_with(prefix)) part.emplace(key.substr(prefix.size()), value);
+  }
+  return part;
+}
+
+// Keys of the plug-ins, the model and the training stand under prefixes of their own.
+OptionValues top_level(const OptionValues& values) {
+  OptionValues part;
+  for (const auto& [key, value] : values) {
+    const bool of_run = key == "train.lengths" || key.starts_with("eval.");
+    if (key.find('.') == std::string::npos || of_run) part.emplace(key, value);
+  }
+  return part;
+}
+
+using Resolved = std::vector<std::pair<std::string, std::string>>;
+
+template <class Visit>
+OptionValues resolve_part(const OptionValues& values, const std::string& prefix, Visit visit,
+                          Resolved& resolved) {
+  OptionResolver resolver(values, prefix);
+  visit(resolver);
+  OptionValues part;
+  for (const OptionDescription& option : resolver.resolved()) {
+    part.emplace(option.name, option.default_value);
+    resolved.emplace_back(prefix + option.name, option.default_value);
+  }
+  return part;
+}
+
+void describe_part(const std::string& prefix, const std::function<void(OptionVisitor&)>& visit,
+                   std::vector<OptionDescription>& all) {
+  OptionDescriber describer;
+  visit(describer);
+  for (OptionDescription& option : describer.descriptions) {
+    option.name = prefix + option.name;
+    all.push_back(std::move(option));
+  }
+}
+
+template <class Options>
+void describe_options_at(const std::string& prefix, std::vector<OptionDescription>& all) {
+  describe_part(
+      prefix, [](OptionVisitor& v) { Options().visit(v); }, all);
+}
+
+}  // namespace
+
+void RunOptions::visit(OptionVisitor& v) {
+  v.text("attention", attention, "attention variant; `lengthwise list attention` names them");
+  v.text("position", position, "positional scheme; `lengthwise list position` names them");
+  v.text("task", task, "what is learned; `lengthwise list task` names them");
+  v.integer("length", length, {1, kLargestSize}, "tokens: cost is measured at this length");
+  v.integer("batch", batch, {1, 1 << 24}, "sequences of a measured batch");
+  v.integer("seed", seed, {0, std::numeric_limits<int64_t>::max()}, "of weights, data and dropout");
+  v.integer("threads", threads, {0, 4096}, "0: every core this process may use");
+  v.integer("repeats", repeats, {1, 100000}, "timings kept of each measured quantity");
+  v.integers("train.lengths", train_lengths, {1, kLargestSize},
+             "only runs of these lengths train (with train.steps); empty: all");
+  v.integers("eval.lengths", eval_lengths, {1, kLargestSize},
+             "a trained model is scored at these lengths; empty: its training length");
+  v.integer("eval.examples", eval_examples, {1, kLargestSize},
+            "examples scored at a length (text: its validation bytes, always)");
+}
+
+std::vector<OptionDescription> known_keys() {
+  std::vector<OptionDescription> all;
+  describe_options_at<RunOptions>("", all);
+  describe_options_at<ModelOptions>("model.", all);
+  describe_options_at<TrainOptions>("train.", all);
+  const auto describe_registered = [&](const char* kind, const auto& entries) {
+    for (const auto& entry : entries) {
+      describe_part(fmt::format("{}.{}.", kind, entry.info.name), entry.options, all);
+    }
+  };
+  describe_registered("attention", attention_variants());
+  describe_registered("position", position_schemes());
+  describe_registered("task", tasks());
+  return all;
+}
+
+RunConfig resolve_run(const OptionValues& values) {
+  RunConfig config;
+  Resolved& resolved = config.resolved;
+  const auto visitor = [](auto& options) { return [&](OptionVisitor& v) { options.visit(v); }; };
+  resolve_part(top_level(values), "", visitor(config.run), resolved);
+  const auto& lengths = config.run.train_lengths;
+  resolve_part(below(values, "model."), "model.", visitor(config.model), resolved);
+  OptionValues train = below(values, "train.");
+  train.erase("lengths");
+  resolve_part(train, "train.", visitor(config.train), resolved);
+  config.trains = config.train.steps > 0 &&
+                  (lengths.empty() ||
+                   std::find(lengths.begin(), lengths.end(), config.run.length) != lengths.end());
+  const auto plug_in = [&](const std::string& kind, const auto& entry) {
+    const std::string prefix = fmt::format("{}.{}.", kind, entry.info.name);
+    return resolve_part(below(values, prefix), prefix, entry.options, resolved);
+  };
+  config.attention_options = plug_in("attention", attention_variant(config.run.attention));
+  config.position_options = plug_in("position", position_scheme(config.run.position));
+  config.task_options = plug_in("task", task_entry(config.run.task));
+  return config;
+}
+
+ModelSetup RunConfig::model_setup(int64_t vocabulary) const {
+  return {.model = model,
+          .vocabulary = vocabulary,
+          .attention = run.attention,
+          .position = run.position,
+          .attention_options = attention_options,
+          .position_options = position_options,
+          .seed = static_cast<uint64_t>(run.seed)};
+}
+
+std::unique_ptr<Task> RunConfig::make_task() const {
+  return task_entry(run.task).make(task_options);
+}
+
+std::string RunConfig::text() const {
+  std::string text;
+  for (const auto& [key, value] : resolved) text += key + " = " + value + "\n";
+  return text;
+}
+
+std::string RunConfig::id(uint64_t data_hash) const {
+  std::string named = fmt::format("schema {}\ndata {:016x}\n", kSchemaVersion, data_hash);
+  for (const auto& [key, value] : resolved) {
+    const bool unused = !trains && (key.starts_with("train.") || key.starts_with("eval."));
+    if (unused || key == "train.lengths" || key.ends_with(".file")) continue;
+    named += key + " = " + value + "\n";
+  }
+  return fmt::format("{:016x}", hash_text(named));
+}
+
+void check_run(const RunConfig& config, const Task& task) {
+  const ModelSetup setup = config.model_setup(task.vocabulary());
+  check_model(setup);
+  task.check_length(config.run.length);
+  const int64_t longest = Transformer(setup, ParameterSet::counting()).longest();
+  const auto check_length = [&](std::string_view key, int64_t length) {
+    if (longest > 0 && length > longest) {
+      user_error(
+          "{}: found {}, expected at most the {} positions of position.{} "
+          "(position.{}.longest)",
+          key, length, longest, config.run.position, config.run.position);
+    }
+  };
+  check_length("length", config.run.length);
+  if (!config.trains) return;
+  for (const int64_t length : config.run.eval_lengths) {
+    check_length("eval.lengths", length);
+    task.check_length(length);
+  }
+}
+
+}  // namespace lengthwise

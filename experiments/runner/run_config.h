@@ -1,0 +1,61 @@
+// One run, fully resolved: every key that can change a recorded number, checked.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/transformer.h"
+#include "tasks/task.h"
+#include "train/trainer.h"
+
+namespace lengthwise {
+
+inline constexpr int64_t kSchemaVersion = 1;
+
+/// The keys that belong to no model, training or plug-in.
+struct RunOptions {
+  std::string attention = "full";
+  std::string position = "sinusoidal";
+  std::string task = "uniform";
+  int64_t length = 256;
+  int64_t batch = 1;
+  int64_t seed = 0;
+  int64_t threads = 0;
+  int64_t repeats = 5;
+  std::vector<int64_t> train_lengths;
+  std::vector<int64_t> eval_lengths;
+  int64_t eval_examples = 1000;
+
+  void visit(OptionVisitor& v);
+};
+
+/// Every key there is, by its full name: those of RunOptions, model.*, train.*, and those of every
+/// registered variant, scheme and task.
+std::vector<OptionDescription> known_keys();
+
+struct RunConfig {
+  RunOptions run;
+  ModelOptions model;
+  TrainOptions train;
+  OptionValues attention_options, position_options, task_options;
+  bool trains = false;  // this run's length is one that trains, and there are steps
+  std::vector<std::pair<std::string, std::string>> resolved;  // key, canonical value
+
+  ModelSetup model_setup(int64_t vocabulary) const;
+  std::unique_ptr<Task> make_task() const;
+  /// `key = value` lines: what the results file keeps.
+  std::string text() const;
+  /// 16 hexadecimal digits: a hash of what can change a recorded number, of the schema and of the
+  /// data's bytes; paths do not enter.
+  std::string id(uint64_t data_hash) const;
+};
+
+/// Keys with one value each -> a run. UserError names the key; keys of variants, schemes and tasks
+/// that this run does not use are passed over.
+RunConfig resolve_run(const OptionValues& values);
+
+/// UserError, before anything runs: a pair or size that cannot work, a length past what the scheme,
+/// the task or its data serves.
+void check_run(const RunConfig& config, const Task& task);
+
+}  // namespace lengthwise

@@ -1,0 +1,140 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "base/check.h"
+#include "kernels/rows.h"
+
+namespace lengthwise {
+namespace {
+
+constexpr int64_t kCurvePoints = 200;  // of a whole training, at most about
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+void TrainOptions::visit(OptionVisitor& v) {
+  v.integer("steps", steps, {0, kLargestSize}, "optimizer steps; 0: no training");
+  v.integer("batch", batch, {1, 1 << 24}, "examples of a step");
+  v.number("learning_rate", learning_rate, {0, 100}, "peak rate of AdamW");
+  v.integer("warm_up", warm_up, {0, kLargestSize}, "steps of linear rise to the peak rate");
+  v.number("final_rate", final_rate, {0, 1}, "share of the peak rate at the end of the cosine");
+  v.number("clip", clip, {0, 1e9}, "largest norm of all gradients together; 0: no clipping");
+  v.number("weight_decay", weight_decay, {0, 10}, "decoupled, of matrices");
+  v.number("beta1", beta1, {0, 0.999999}, "decay of the first moment");
+  v.number("beta2", beta2, {0, 0.999999}, "decay of the second moment");
+  v.integer("evaluate_every", evaluate_every, {0, kLargestSize},
+            "steps between validations at the training length; 0: none");
+  v.number("stop_accuracy", stop_accuracy, {0, 1},
+           "validation accuracy above which training stops; 1: never");
+}
+
+double scheduled_rate(const TrainOptions& options, int64_t step) {
+  if (step < options.warm_up) {
+    return options.learning_rate * static_cast<double>(step + 1) /
+           static_cast<double>(options.warm_up);
+  }
+  const double share = static_cast<double>(step - options.warm_up) /
+                       static_cast<double>(std::max<int64_t>(1, options.steps - options.warm_up));
+  const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * std::min(1.0, share)));
+  return options.learning_rate * (options.final_rate + (1.0 - options.final_rate) * cosine);
+}
+
+LengthScore evaluate(const Transformer& model, const Task& task, uint64_t seed, int64_t length,
+                     int64_t wanted, int64_t tokens_at_once) {
+  LengthScore score{.length = length};
+  const int64_t examples = task.evaluation_examples(length, wanted);
+  const int64_t at_once = std::max<int64_t>(1, tokens_at_once / length);
+  double loss = 0;
+  int64_t right = 0;
+  for (int64_t first = 0; first < examples; first += at_once) {
+    const Batch batch =
+        task.evaluation_batch(seed, length, first, std::min(at_once, examples - first));
+    const auto labels = static_cast<int64_t>(batch.targets.size());
+    if (labels == 0) continue;
+    const Var logits =
+        model.logits(batch.tokens, batch.batch, batch.length, batch.labelled, ForwardPass{});
+    loss += static_cast<double>(cross_entropy(logits, batch.targets).data()[0]) *
+            static_cast<double>(labels);
+    const int64_t vocabulary = logits.extent(1);
+    for (int64_t row = 0; row < labels; ++row) {
+      right += largest_in_row(logits.data() + row * vocabulary, vocabulary) ==
+               batch.targets[static_cast<size_t>(row)];
+    }
+    score.scored += labels;
+  }
+  score.loss = loss / static_cast<double>(score.scored);
+  score.accuracy = static_cast<double>(right) / static_cast<double>(score.scored);
+  return score;
+}
+
+Var batch_loss(const Transformer& model, const Batch& batch, const ForwardPass& pass) {
+  const Var logits = model.logits(batch.tokens, batch.batch, batch.length, batch.labelled, pass);
+  const ScopeGuard scope(Scope::head);
+  return cross_entropy(logits, batch.targets);
+}
+
+double forward_backward(const Transformer& model, const Batch& batch, const ForwardPass& pass,
+                        const std::function<void()>& between) {
+  Tape tape;
+  const Recording recording(tape);
+  const Var loss = batch_loss(model, batch, pass);
+  const double value = static_cast<double>(loss.data()[0]);
+  if (between) between();
+  if (std::isfinite(value)) tape.backward(loss);
+  return value;
+}
+
+TrainResult train(Transformer& model, const Task& task, const TrainRequest& request) {
+  const TrainOptions& options = request.options;
+  const auto start = std::chrono::steady_clock::now();
+  const int64_t every = std::max<int64_t>(1, options.steps / kCurvePoints);
+  AdamW optimizer(
+      model.parameters(),
+      {.beta1 = options.beta1, .beta2 = options.beta2, .weight_decay = options.weight_decay});
+  TrainResult result;
+  for (int64_t step = 0; step < options.steps; ++step) {
+    const Batch batch = task.training_batch(request.seed, step, options.batch, request.length);
+    const double loss = forward_backward(model, batch, {true, request.seed, step});
+    const double norm = std::isfinite(loss) ? gradient_norm(model.parameters()) : loss;
+    CurvePoint point{step + 1, loss, std::numeric_limits<double>::quiet_NaN(),
+                     std::numeric_limits<double>::quiet_NaN(), seconds_since(start)};
+    result.diverged = !std::isfinite(norm);
+    if (result.diverged) {
+      result.curve.push_back(point);
+      break;
+    }
+    const double factor = options.clip > 0 && norm > options.clip ? options.clip / norm : 1.0;
+    optimizer.step(scheduled_rate(options, step), factor);
+    model.clear_gradients();
+    result.steps = step + 1;
+    const bool last = step + 1 == options.steps;
+    const bool evaluates =
+        options.evaluate_every > 0 && ((step + 1) % options.evaluate_every == 0 || last);
+    if (evaluates) {
+      const LengthScore score =
+          evaluate(model, task, request.seed, request.length, request.evaluation_examples);
+      point.validation_loss = score.loss;
+      point.validation_accuracy = score.accuracy;
+      point.seconds = seconds_since(start);
+    }
+    if (step % every == 0 || last || evaluates) {
+      result.curve.push_back(point);
+      if (request.progress) request.progress(point);
+    }
+    if (evaluates && options.stop_accuracy < 1 &&
+        point.validation_accuracy >= options.stop_accuracy)
+      break;
+  }
+  result.seconds = seconds_since(start);
+  return result;
+}
+
+}  // namespace lengthwise

@@ -1,0 +1,74 @@
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "nn/transformer.h"
+#include "tasks/task.h"
+#include "train/adamw.h"
+
+namespace lengthwise {
+
+struct TrainOptions {
+  int64_t steps = 0;
+  int64_t batch = 32;
+  double learning_rate = 1e-3;
+  int64_t warm_up = 100;
+  double final_rate = 0;
+  double clip = 1;
+  double weight_decay = 0.1;
+  double beta1 = 0.9;
+  double beta2 = 0.98;
+  int64_t evaluate_every = 0;
+  double stop_accuracy = 1;
+
+  void visit(OptionVisitor& v);
+};
+
+/// The rate of step 0, 1, ...: rising linearly over the warm-up, then half a cosine down to
+/// final_rate times the peak.
+double scheduled_rate(const TrainOptions& options, int64_t step);
+
+struct LengthScore {
+  int64_t length = 0;
+  int64_t scored = 0;   // labelled positions
+  double accuracy = 0;  // share of them predicted right
+  double loss = 0;      // mean, in nats
+};
+
+/// Scores `wanted` validation examples of this length (or as many as the task has), some
+/// `tokens_at_once` tokens at a time.
+LengthScore evaluate(const Transformer& model, const Task& task, uint64_t seed, int64_t length,
+                     int64_t wanted, int64_t tokens_at_once = 16384);
+
+/// One line of the training curve. Validation is NaN where the step was not evaluated.
+struct CurvePoint {
+  int64_t step = 0;
+  double training_loss = 0, validation_loss = 0, validation_accuracy = 0, seconds = 0;
+};
+
+struct TrainResult {
+  bool diverged = false;  // the loss, or a gradient, was not finite: nothing was updated with it
+  int64_t steps = 0;      // taken
+  double seconds = 0;     // of training, evaluation included
+  std::vector<CurvePoint> curve;
+};
+
+struct TrainRequest {
+  TrainOptions options;
+  int64_t length = 0;
+  uint64_t seed = 0;
+  int64_t evaluation_examples = 1000;
+  std::function<void(const CurvePoint&)> progress;  // may be empty
+};
+
+TrainResult train(Transformer& model, const Task& task, const TrainRequest& request);
+
+/// Mean loss over the batch's labels, in nats: [1].
+Var batch_loss(const Transformer& model, const Batch& batch, const ForwardPass& pass);
+
+/// One training step without the update: forward on `batch`, `between` (if any), backward; returns
+/// the mean loss. Gradients add to what is there; a loss that is not finite gives none.
+double forward_backward(const Transformer& model, const Batch& batch, const ForwardPass& pass,
+                        const std::function<void()>& between = {});
+
+}  // namespace lengthwise
