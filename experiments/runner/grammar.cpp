@@ -64,6 +64,9 @@ std::vector<std::string> integer_range(std::string_view key, std::string_view ra
   return values;
 }
 
+// A computed point of a range, without the noise of its last bits.
+std::string format_point(double value) { return fmt::format("{:.12g}", value); }
+
 std::vector<std::string> number_range(std::string_view key, std::string_view range,
                                       std::string_view first, std::string_view last,
                                       std::string_view step) {
@@ -82,7 +85,7 @@ std::vector<std::string> number_range(std::string_view key, std::string_view ran
   std::vector<std::string> values;
   if (spaces) {
     for (double i = 0; i < by; ++i) {
-      values.push_back(format_number(i + 1 == by ? b : a * std::pow(b / a, i / (by - 1))));
+      values.push_back(format_point(i + 1 == by ? b : a * std::pow(b / a, i / (by - 1))));
     }
     return values;
   }
@@ -90,7 +93,7 @@ std::vector<std::string> number_range(std::string_view key, std::string_view ran
   for (double i = 0;; ++i) {
     const double value = multiplies ? a * std::pow(by, i) : a + by * i;
     if (multiplies ? value > b * slack : value > b + by * (slack - 1)) return values;
-    values.push_back(format_number(value));
+    values.push_back(format_point(value));
   }
 }
 

@@ -146,7 +146,14 @@ SweepConfig parse_sweep(const std::vector<std::string>& arguments) {
   } catch (const po::unknown_option& error) {
     std::string key = error.get_option_name();
     key.erase(0, key.find_first_not_of('-'));
-    unknown_key("", key);
+    unknown_key("", key.substr(0, key.find('=')));
+  } catch (const po::invalid_command_line_syntax& error) {
+    if (error.kind() == po::invalid_syntax::extra_parameter) {
+      user_error("{}", error.what());
+    }
+    std::string key = error.get_option_name();
+    key.erase(0, key.find_first_not_of('-'));
+    user_error("{}: found an empty list, expected a value", key.substr(0, key.find('=')));
   } catch (const po::error& error) {
     user_error("{}", error.what());
   }

@@ -1,0 +1,334 @@
+"""Draws the scaling figure of a results file: time, memory, FLOPs and accuracy against length.
+
+Reads what is there and computes nothing that could change a result: exponents are
+`lengthwise compare`'s. Wrong use is one line on stderr and exit code 2.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import h5py
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+OK = 0  # status of a run that ended as it should
+# Okabe and Ito's colours, which colour-blind readers can tell apart; markers carry it in grey.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8a6d00"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
+STYLE = {
+    "font.size": 8.5, "font.family": "DejaVu Sans", "axes.titlesize": 9.5, "axes.titleweight": "bold",
+    "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
+    "axes.linewidth": 0.7, "lines.linewidth": 1.6, "lines.markersize": 4.5,
+    "xtick.major.width": 0.7, "ytick.major.width": 0.7, "svg.fonttype": "none",
+    "svg.hashsalt": "lengthwise",
+}
+
+
+class UserError(Exception):
+    pass
+
+
+def read_results(path: Path) -> dict:
+    """Every variable of the file as an array; texts as str."""
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file, expected a results file")
+    try:
+        with h5py.File(path, "r") as file:
+            data = {name: item[()] for name, item in file.items() if item.shape is not None}
+            attributes = {name: file.attrs[name] for name in file.attrs}
+    except OSError:
+        raise UserError(f"{path}: cannot be read as HDF5, expected a results file") from None
+    for name, values in data.items():
+        if values.dtype == object:
+            data[name] = np.array([v.decode() if isinstance(v, bytes) else v for v in values.ravel()],
+                                  dtype=object).reshape(values.shape)
+    study = attributes.get("study", b"")
+    data["study"] = study.decode() if isinstance(study, bytes) else str(study)
+    needed = ["attention", "position", "norm", "length", "status", "training_step_seconds",
+              "peak_total_bytes", "training_step_flops", "scope"]
+    missing = [name for name in needed if name not in data]
+    if missing:
+        raise UserError(f"{path}: has no variable '{missing[0]}', expected a results file of lengthwise")
+    if not (data["status"] == OK).any():
+        raise UserError(f"{path}: has no run that ended ok, expected at least one")
+    return data
+
+
+def groups_of(data: dict) -> dict:
+    """Label -> indices of its runs. What does not vary is left out of the labels."""
+    keys = [key for key in ("attention", "position", "norm") if len(set(data[key])) > 1]
+    keys = keys or ["attention"]
+    groups: dict = {}
+    for i in np.flatnonzero(data["status"] == OK):
+        groups.setdefault(", ".join(str(data[key][i]) for key in keys), []).append(i)
+    return {label: np.array(groups[label]) for label in sorted(groups)}
+
+
+def by_length(lengths: np.ndarray, values: np.ndarray) -> tuple:
+    """Sorted lengths with the median, least and largest of all values at each; NaN is absent."""
+    xs, middle, low, high = [], [], [], []
+    for length in np.unique(lengths):
+        here = np.asarray(values[lengths == length], dtype=float).ravel()
+        here = here[np.isfinite(here)]
+        if here.size:
+            xs.append(length)
+            middle.append(np.median(here))
+            low.append(here.min())
+            high.append(here.max())
+    return tuple(np.array(part, dtype=float) for part in (xs, middle, low, high))
+
+
+def series(data: dict, indices: np.ndarray, name: str) -> tuple:
+    return by_length(data["length"][indices], data[name][indices])
+
+
+def flops(data: dict, indices: np.ndarray, scope: str | None) -> tuple:
+    values = data["training_step_flops"][indices]
+    part = values.sum(axis=1) if scope is None else values[:, list(data["scope"]).index(scope)]
+    return by_length(data["length"][indices], part)
+
+
+def scores(data: dict, indices: np.ndarray, name: str) -> tuple:
+    if name not in data or "test_length" not in data:
+        return by_length(np.array([]), np.array([]))
+    values = data[name][indices]
+    lengths = np.broadcast_to(data["test_length"], values.shape)
+    return by_length(lengths.ravel(), values.ravel())
+
+
+def scaled(value: float, units: list, step: float) -> str:
+    """1536 with units B, KiB and step 1024 -> '1.5 KiB'."""
+    power = 0
+    while value >= step * (1 - 1e-9) and power + 1 < len(units):
+        value, power = value / step, power + 1
+    return f"{value:.3g} {units[power]}"
+
+
+def seconds_text(value: float, _=None) -> str:
+    return scaled(value * 1e6, ["µs", "ms", "s"], 1000)
+
+
+def bytes_text(value: float, _=None) -> str:
+    return scaled(value, ["B", "KiB", "MiB", "GiB", "TiB"], 1024)
+
+
+def flops_text(value: float, _=None) -> str:
+    return scaled(value, ["", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"], 1000)
+
+
+def spread(heights: list, gap: float) -> list:
+    """Moves label heights in 0..1 apart to at least `gap`, as little as needed, in their order."""
+    order = np.argsort(heights)
+    placed = np.array(heights, dtype=float)[order]
+    for _ in range(500):
+        placed = np.clip(placed, 0.01, 0.99)
+        close = np.flatnonzero(np.diff(placed) < gap - 1e-6)
+        for i in close:
+            middle = (placed[i] + placed[i + 1]) / 2
+            placed[i], placed[i + 1] = middle - gap / 2, middle + gap / 2
+    result = np.empty_like(placed)
+    result[order] = placed
+    return list(result)
+
+
+def label_ends(axes, ends: list) -> None:
+    """Writes each line's name right of its end, moved apart where lines meet."""
+    if not ends:
+        return
+    axes.set_xlim(axes.get_xlim())  # settles the limits, on which the places depend
+    axes.set_ylim(axes.get_ylim())
+    to_axes = axes.transData + axes.transAxes.inverted()
+    heights = [to_axes.transform((x, y))[1] for x, y, _, _ in ends]
+    for (_, _, text, colour), height in zip(ends, spread(heights, 0.062)):
+        axes.text(1.015, height, text, color=colour, transform=axes.transAxes, va="center",
+                  fontsize=8, clip_on=False)
+
+
+def slope_guides(axes, curves: list) -> None:
+    """Short grey lines of slope 1 and 2 below the curves, where they leave room."""
+    first = min(xs[0] for xs, *_ in curves)
+    last = max(xs[-1] for xs, *_ in curves)
+    if last < 4 * first:
+        return
+    low = min(np.min(ys) for _, ys, *_ in curves)
+    xs = np.array([last / 8, last / 2])
+    for slope in (1, 2):
+        ys = 0.15 * low * (xs / xs[0]) ** slope
+        axes.plot(xs, ys, color="#9a9a9a", linewidth=0.8, zorder=1)
+        axes.annotate(f"slope {slope}", (xs[-1], ys[-1]), xytext=(4, 0), textcoords="offset points",
+                      color="#6f6f6f", fontsize=7, va="center")
+
+
+def finish_axes(axes, title: str, lengths: list, log_base: int = 0, formatter=None) -> None:
+    axes.set_title(title, pad=8)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(lengths, [str(int(n)) for n in lengths])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("tokens")
+    if log_base:
+        axes.set_yscale("log", base=log_base)
+        span = np.log(np.divide(*axes.get_ylim()[::-1])) / np.log(10)
+        subs = (1, 3) if log_base == 10 and span < 3.5 else (1,)
+        axes.yaxis.set_major_locator(LogLocator(base=4 if log_base == 2 else 10, subs=subs))
+        axes.yaxis.set_minor_locator(NullLocator())
+    if formatter:
+        axes.yaxis.set_major_formatter(FuncFormatter(formatter))
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def draw_bars(axes, groups: dict, title: str, read, formatter) -> None:
+    """One bar for each line of a file that has one length only."""
+    length = 0
+    for number, (label, indices) in enumerate(groups.items()):
+        xs, middle, low, high = read(indices)
+        if not xs.size:
+            continue
+        length = int(xs[0])
+        axes.barh(label, middle[0], xerr=[[middle[0] - low[0]], [high[0] - middle[0]]], height=0.6,
+                  color=COLOURS[number % len(COLOURS)], error_kw={"elinewidth": 0.8, "capsize": 1.8})
+        axes.annotate(formatter(middle[0]), (high[0], label), xytext=(5, 0), va="center", fontsize=8,
+                      textcoords="offset points", annotation_clip=False)
+    axes.set_title(f"{title}, {length} tokens", pad=8)
+    axes.set_ylim(max(4, len(groups)) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+
+
+def draw_cost(axes, groups: dict, title: str, read, formatter, log_base=10, dashed=None) -> None:
+    if all(read(indices)[0].size <= 1 for indices in groups.values()):
+        draw_bars(axes, groups, title.replace(" (dotted: whole model)", ""), read, formatter)
+        return
+    curves, ends, lengths = [], [], set()
+    for number, (label, indices) in enumerate(groups.items()):
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        xs, middle, low, high = read(indices)
+        if not xs.size:
+            continue
+        if dashed is not None:
+            other_xs, other, *_ = dashed(indices)
+            axes.plot(other_xs, other, color=colour, linewidth=0.9, linestyle=(0, (1, 1.5)))
+        axes.errorbar(xs, middle, yerr=[middle - low, high - middle], color=colour, marker=marker,
+                      elinewidth=0.8, capsize=1.8, markeredgecolor="white", markeredgewidth=0.5)
+        curves.append((xs, middle))
+        ends.append((xs[-1], middle[-1], label, colour))
+        lengths.update(xs)
+    slope_guides(axes, curves)
+    finish_axes(axes, title, sorted(lengths), log_base, formatter)
+    label_ends(axes, ends)
+
+
+def draw_curves(axes, data: dict, groups: dict) -> None:
+    """Validation accuracy against optimizer steps: for models scored at one length only."""
+    ends = []
+    for number, (label, indices) in enumerate(groups.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        for i in indices:
+            accuracy = data["curve_validation_accuracy"][i]
+            there = np.isfinite(accuracy)
+            if there.any():
+                steps = data["curve_step"][i][there]
+                axes.plot(steps, accuracy[there], color=colour, linewidth=1.3)
+                axes.plot(steps[-1], accuracy[there][-1], color=colour, linestyle="none",
+                          marker=MARKERS[number % len(MARKERS)], markeredgecolor="white")
+                ends.append((steps[-1], accuracy[there][-1], label, colour))
+    length = int(data["test_length"][0])
+    axes.set_title(f"Validation accuracy in training, {length} tokens", pad=8)
+    axes.set_xlabel("steps")
+    axes.set_ylim(-0.03, 1.05)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    label_ends(axes, list({label: end for end in ends for label in [end[2]]}.values()))
+
+
+def draw_scores(axes, data: dict, groups: dict) -> None:
+    one_length = len(data.get("test_length", [])) == 1
+    if one_length and np.isfinite(data.get("curve_validation_accuracy", np.nan)).any():
+        draw_curves(axes, data, groups)
+        return
+    in_bits = "bits_per_byte" in data and np.isfinite(data["bits_per_byte"]).any()
+    name = "bits_per_byte" if in_bits else "accuracy"
+    title = "Bits per byte on held-out text" if in_bits else "Accuracy"
+    ends, lengths = [], set()
+    for number, (label, indices) in enumerate(groups.items()):
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        xs, middle, low, high = scores(data, indices, name)
+        if not xs.size:
+            continue
+        axes.errorbar(xs, middle, yerr=[middle - low, high - middle], color=colour, marker=marker,
+                      elinewidth=0.8, capsize=1.8, markeredgecolor="white", markeredgewidth=0.5)
+        ends.append((xs[-1], middle[-1], label, colour))
+        lengths.update(xs)
+    if not ends:
+        axes.axis("off")
+        axes.text(0.5, 0.5, "no run of this file was trained", ha="center", color="#6f6f6f",
+                  transform=axes.transAxes)
+        return
+    finish_axes(axes, title, sorted(lengths))
+    if in_bits and "ngram_bits_per_byte" in data:
+        for context, bits in zip(data["context"], np.nanmedian(data["ngram_bits_per_byte"], axis=0)):
+            axes.axhline(bits, color="#9a9a9a", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+            ends.append((max(lengths), bits, f"{context}-byte n-gram", "#6f6f6f"))
+    if not in_bits:
+        axes.set_ylim(-0.03, 1.05)
+    trained = sorted(set(data["train_length"][data["train_length"] > 0]))
+    if len(lengths) > 1:
+        for length in trained:
+            axes.axvline(length, color="#c9c9c9", linewidth=0.8, zorder=0)
+            axes.annotate("trained", (length, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
+                          textcoords="offset points", fontsize=7, color="#6f6f6f", va="top")
+    label_ends(axes, ends)
+
+
+def draw(data: dict, stem: Path) -> list:
+    groups = groups_of(data)
+    plt.rcParams.update(STYLE)
+    figure, grid = plt.subplots(2, 2, figsize=(10, 7.2))
+    figure.subplots_adjust(left=0.085, right=0.86, bottom=0.10, top=0.88, hspace=0.38, wspace=0.55)
+    draw_cost(grid[0, 0], groups, "Training step: time",
+              lambda i: series(data, i, "training_step_seconds"), seconds_text)
+    draw_cost(grid[0, 1], groups, "Training step: peak memory",
+              lambda i: series(data, i, "peak_total_bytes"), bytes_text, log_base=2)
+    draw_cost(grid[1, 0], groups, "FLOPs of attention (dotted: whole model)",
+              lambda i: flops(data, i, "attention"), flops_text,
+              dashed=lambda i: flops(data, i, None))
+    draw_scores(grid[1, 1], data, groups)
+    name = data["study"] or stem.name
+    figure.text(0.02, 0.965, f"How attention scales: {name}", fontsize=12, fontweight="bold")
+    cpu, threads = data.get("cpu", ["unknown"])[0], data.get("threads", [0])[0]
+    batch = ", ".join(str(b) for b in sorted(set(data["batch"])))
+    shared = "" if len(set(data["position"])) > 1 else f"; positions: {data['position'][0]}"
+    figure.text(0.02, 0.937, f"{cpu}, {threads} threads; batch {batch}{shared}; median, and range of "
+                "the repeats", fontsize=8, color="#555555")
+    paths = [stem.with_name(stem.name + ending) for ending in (".png", ".svg")]
+    for path in paths:
+        try:
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            figure.savefig(path, dpi=200, metadata=metadata)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    plt.close(figure)
+    return paths
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="plot", description="Draws the scaling figure of a results file.")
+    parser.add_argument("file", type=Path, help="results file (HDF5)")
+    parser.add_argument("-o", "--output", type=Path, help="path of the figure without its ending")
+    arguments = parser.parse_args()
+    try:
+        paths = draw(read_results(arguments.file), arguments.output or arguments.file.with_suffix(""))
+    except UserError as error:
+        print(f"plot: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(str(path) for path in paths))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

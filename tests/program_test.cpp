@@ -1,0 +1,173 @@
+// The program as a user meets it: exit codes, messages, files.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "io/table.h"
+
+namespace lengthwise {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+struct Outcome {
+  int exit_code;
+  std::string out, err;
+};
+
+class Program : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = fs::path(testing::TempDir()) / fmt::format("program_{}_{}", info->name(), getpid());
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  // Runs `lengthwise arguments` through a shell, in the test's folder.
+  Outcome run(const std::string& arguments) const {
+    const std::string command = fmt::format("cd '{0}' && '{1}' {2} >out 2>err", folder_.string(),
+                                            LENGTHWISE_PROGRAM, arguments);
+    const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a test of a program
+    return {WEXITSTATUS(status), read("out"), read("err")};
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream file(folder_ / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  fs::path folder_;
+};
+
+constexpr const char* kTiny =
+    "--attention full,linear,windowed,no_weights --length 16:32:x2 --repeats 2 --model.width 8 "
+    "--model.heads 2 --train.steps 3 --train.batch 2 --task.uniform.vocabulary 16 ";
+
+// Every column that is not a time, a rate, or of where and when it ran.
+bool is_reproducible(const std::string& name) {
+  return name.find("seconds") == std::string::npos && name.find("time") == std::string::npos &&
+         name.find("probe") == std::string::npos && name != "peak_resident_bytes" &&
+         name != "pooled_bytes";
+}
+
+// Column::operator== with NaN equal to NaN: texts of the values.
+std::string values_text(const Column& column) {
+  std::ostringstream text;
+  text.precision(17);
+  std::visit(
+      [&](const auto& values) {
+        for (const auto& value : values) text << value << ';';
+      },
+      column.values);
+  return text.str();
+}
+
+TEST_F(Program, ListsWhatThereIs) {
+  const Outcome text = run("list");
+  EXPECT_EQ(text.exit_code, 0);
+  for (const char* name : {"full", "windowed", "no_weights", "linear", "none", "linear_incremental",
+                           "sinusoidal", "learned", "rotary", "alibi", "mqar", "text", "uniform"}) {
+    EXPECT_THAT(text.out, HasSubstr(fmt::format("\n  {} ", name)));
+  }
+  const auto json = nlohmann::json::parse(run("list attention --json").out);
+  EXPECT_EQ(json["attention"].size(), 4U);
+  const Outcome wrong = run("list atention");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("did you mean 'attention'?"));
+}
+
+TEST_F(Program, RunsComparesAndSkipsWhatIsThere) {
+  const Outcome first = run(std::string("run --json --results here ") + kTiny);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_EQ(nlohmann::json::parse(first.out)["runs"], 8);
+  const Table table = read_table(folder_ / "here/sweep.h5");
+  EXPECT_EQ(table.dimensions.at("run"), 8);
+  const Outcome again = run(std::string("run --results here ") + kTiny);
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_THAT(again.err, HasSubstr("0 done now, 8 were there"));
+  const Outcome compared = run("compare here/sweep.h5");
+  EXPECT_EQ(compared.exit_code, 0);
+  EXPECT_THAT(compared.out, HasSubstr("no_weights"));
+  EXPECT_TRUE(nlohmann::json::accept(run("compare here/sweep.h5 --json").out));
+}
+
+TEST_F(Program, SaysTheSameTwiceAndWithAnyThreads) {
+  ASSERT_EQ(run(std::string("run --threads 1 --results a ") + kTiny).exit_code, 0);
+  ASSERT_EQ(run(std::string("run --threads 1 --results b ") + kTiny).exit_code, 0);
+  ASSERT_EQ(run(std::string("run --threads 2 --results c ") + kTiny).exit_code, 0);
+  const Table a = read_table(folder_ / "a/sweep.h5"), b = read_table(folder_ / "b/sweep.h5"),
+              c = read_table(folder_ / "c/sweep.h5");
+  size_t compared = 0;
+  for (const Column& column : a.columns) {
+    if (!is_reproducible(column.name)) continue;
+    ++compared;
+    ASSERT_NE(b.find(column.name), nullptr);
+    EXPECT_EQ(values_text(column), values_text(*b.find(column.name))) << column.name;
+    // Scratch memory is threads x slab; the number of threads is part of the run's identity.
+    const bool of_threads = column.name == "threads" || column.name == "run_id" ||
+                            column.name == "config" || column.name.find("peak") == 0 ||
+                            column.name == "inference_peak_bytes";
+    if (of_threads) continue;
+    EXPECT_EQ(values_text(column), values_text(*c.find(column.name))) << column.name;
+  }
+  EXPECT_GT(compared, 40U);
+}
+
+TEST_F(Program, ADivergedRunIsAResult) {
+  const Outcome outcome =
+      run("run --results here --length 16 --model.width 8 --train.steps 50 --train.batch 2 "
+          "--train.warm_up 0 --train.learning_rate 100 --train.clip 0 --model.initial_deviation 10 "
+          "--train.weight_decay 10");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Table table = read_table(folder_ / "here/sweep.h5");
+  EXPECT_EQ(std::get<Column::Flags>(table.find("status")->values), Column::Flags{4});
+  EXPECT_GT(std::get<Column::Numbers>(table.find("training_step_seconds")->values).at(0), 0);
+}
+
+TEST_F(Program, RefusesBeforeAnythingIsTouched) {
+  EXPECT_EQ(run("run --attention fulll --results here").exit_code, 2);
+  EXPECT_FALSE(fs::exists(folder_ / "here"));
+  EXPECT_EQ(run("").exit_code, 2);
+  const Outcome unknown = run("compar x");
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_EQ(unknown.err, "lengthwise: compar: unknown command (did you mean 'compare'?)\n");
+}
+
+TEST_F(Program, NamesAResultsFolderThatCannotBeMade) {
+  std::ofstream(folder_ / "file") << "mine";
+  const Outcome outcome = run("run --length 16 --results file/below");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("expected a writable folder"));
+  EXPECT_EQ(read("file"), "mine");
+}
+
+TEST_F(Program, NamesAResultsFileThatIsNone) {
+  std::ofstream(folder_ / "words.h5") << "not HDF5";
+  for (const char* file : {"words.h5", "missing.h5", "."}) {
+    const Outcome outcome = run(std::string("compare ") + file);
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr(file));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+}
+
+TEST_F(Program, ADamagedRunFileIsRunAgain) {
+  const std::string tiny = "run --results here --length 16 --model.width 8 --repeats 1";
+  ASSERT_EQ(run(tiny).exit_code, 0);
+  for (const auto& entry : fs::directory_iterator(folder_ / "here/runs")) {
+    fs::resize_file(entry.path(), 100);
+  }
+  const Outcome again = run(tiny);
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_THAT(again.err, HasSubstr("1 done now"));
+  EXPECT_EQ(read_table(folder_ / "here/sweep.h5").dimensions.at("run"), 1);
+}
+
+}  // namespace
+}  // namespace lengthwise
