@@ -2,8 +2,8 @@
 
 namespace lengthwise {
 
-void check_failed(std::string_view what, const std::source_location& where) {
-  throw CheckFailure(fmt::format("{}:{}: {}", where.file_name(), where.line(), what));
+void check_failed(std::string_view what, CodePlace where) {
+  throw CheckFailure(fmt::format("{}:{}: {}", where.file, where.line, what));
 }
 
 }  // namespace lengthwise

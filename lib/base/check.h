@@ -3,7 +3,6 @@
 #pragma once
 #include <fmt/format.h>
 
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -27,16 +26,25 @@ template <class... Args>
   throw UserError(fmt::format(format, std::forward<Args>(args)...));
 }
 
-[[noreturn]] void check_failed(std::string_view what, const std::source_location& where);
+/// Where a check stands. (std::source_location needs a newer clang than Debian 12's clang-tidy.)
+struct CodePlace {
+  const char* file;
+  int line;
+  static constexpr CodePlace here(const char* file = __builtin_FILE(),
+                                  int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
 
-inline void check(bool holds, std::string_view what,
-                  const std::source_location& where = std::source_location::current()) {
+[[noreturn]] void check_failed(std::string_view what, CodePlace where);
+
+inline void check(bool holds, std::string_view what, CodePlace where = CodePlace::here()) {
   if (!holds) check_failed(what, where);
 }
 
 template <class A, class B>
 void check_equal(const A& found, const B& expected, std::string_view what,
-                 const std::source_location& where = std::source_location::current()) {
+                 CodePlace where = CodePlace::here()) {
   if (!(found == expected)) {
     check_failed(fmt::format("{}: found {}, expected {}", what, found, expected), where);
   }
@@ -44,7 +52,7 @@ void check_equal(const A& found, const B& expected, std::string_view what,
 
 template <class A, class B, class C>
 void check_in_range(const A& found, const B& least, const C& below, std::string_view what,
-                    const std::source_location& where = std::source_location::current()) {
+                    CodePlace where = CodePlace::here()) {
   if (!(least <= found && found < below)) {
     check_failed(
         fmt::format("{}: found {}, expected {} or more and under {}", what, found, least, below),
