@@ -149,6 +149,7 @@ int run_worker(const std::vector<std::string>& arguments) {
   });
   const RunStatus status = result.training.diverged ? RunStatus::diverged : RunStatus::ok;
   const uint64_t data_hash = run.make_task()->data_hash();
+  // A worker's --results names its one file.
   write_table(config.results, record_table(run, run.id(data_hash), data_hash, status, result));
   return 0;
 }

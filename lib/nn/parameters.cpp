@@ -33,16 +33,16 @@ ParameterSet ParameterSet::scoped(std::string_view prefix) const {
 
 bool ParameterSet::is_counting() const { return state_->counting; }
 
-Var ParameterSet::add(std::string_view name, Shape shape, double standard_deviation) {
+Var ParameterSet::add(std::string_view name, Shape shape, double standard_deviation) const {
   return add(name, std::move(shape), 0.0, standard_deviation, true);
 }
 
-Var ParameterSet::add_constant(std::string_view name, Shape shape, double value) {
+Var ParameterSet::add_constant(std::string_view name, Shape shape, double value) const {
   return add(name, std::move(shape), value, 0.0, false);
 }
 
 Var ParameterSet::add(std::string_view name, Shape shape, double mean, double standard_deviation,
-                      bool decays) {
+                      bool decays) const {
   const std::string full = prefix_ + std::string(name);
   const auto same = [&](const Parameter& other) { return other.name == full; };
   check(std::none_of(state_->parameters.begin(), state_->parameters.end(), same),

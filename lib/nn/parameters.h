@@ -27,9 +27,9 @@ class ParameterSet {
 
   bool is_counting() const;
   /// Normal values of mean 0 and this standard deviation; decays.
-  Var add(std::string_view name, Shape shape, double standard_deviation);
+  Var add(std::string_view name, Shape shape, double standard_deviation) const;
   /// Every value the same; does not decay.
-  Var add_constant(std::string_view name, Shape shape, double value);
+  Var add_constant(std::string_view name, Shape shape, double value) const;
 
   const std::vector<Parameter>& all() const;
   int64_t count() const;
@@ -38,7 +38,8 @@ class ParameterSet {
  private:
   struct State;
   ParameterSet(std::shared_ptr<State> state, std::string prefix);
-  Var add(std::string_view name, Shape shape, double mean, double standard_deviation, bool decays);
+  Var add(std::string_view name, Shape shape, double mean, double standard_deviation,
+          bool decays) const;
 
   std::shared_ptr<State> state_;
   std::string prefix_;

@@ -81,13 +81,13 @@ int64_t Transformer::heads() const {
 }
 
 Transformer::Norm Transformer::make_norm(const std::string& name) {
-  ParameterSet scope = parameters_.scoped(name);
+  const ParameterSet scope = parameters_.scoped(name);
   return {scope.add_constant("gain", {options_.width}, 1),
           scope.add_constant("bias", {options_.width}, 0)};
 }
 
 Transformer::Linear Transformer::make_linear(const std::string& name, int64_t in, int64_t out) {
-  ParameterSet scope = parameters_.scoped(name);
+  const ParameterSet scope = parameters_.scoped(name);
   return {scope.add("weight", {in, out}, options_.initial_deviation),
           scope.add_constant("bias", {out}, 0)};
 }

@@ -23,8 +23,8 @@ class Learned final : public Position {
   }
 
   Learned(const PositionSetup& setup, const Options& options)
-      : table_(ParameterSet(setup.parameters)
-                   .add("table", {options.longest, setup.model_width}, options.standard_deviation)),
+      : table_(setup.parameters.add("table", {options.longest, setup.model_width},
+                                    options.standard_deviation)),
         longest_(options.longest) {}
 
   int64_t longest() const override { return longest_; }
