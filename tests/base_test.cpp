@@ -29,6 +29,7 @@ TEST(MemoryLedger, CountsLiveAndPeakByTagAndScope) {
     const Tensor a({3, 5}, Tag::state);  // 60 bytes
     ledger().reset_peaks();
     { const Tensor b({17}, Tag::state); }  // 68 bytes
+    { const Tensor c({1}, Tag::state); }   // less: the peak stays
     const MemoryUse now = ledger().use();
     EXPECT_EQ(now.live_bytes, before.live_bytes + 64);
     EXPECT_EQ(now.live[scope][tag], before.live[scope][tag] + 64);

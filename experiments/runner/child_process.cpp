@@ -13,8 +13,6 @@
 
 #include "base/check.h"
 
-extern char** environ;
-
 namespace lengthwise {
 namespace {
 

@@ -84,14 +84,17 @@ std::vector<std::string> number_range(std::string_view key, std::string_view ran
   const double slack = 1 + 1e-9;  // so that 0.1:0.3:+0.1 reaches 0.3
   std::vector<std::string> values;
   if (spaces) {
-    for (double i = 0; i < by; ++i) {
-      values.push_back(format_point(i + 1 == by ? b : a * std::pow(b / a, i / (by - 1))));
+    const auto points = static_cast<int64_t>(by);
+    for (int64_t i = 0; i < points; ++i) {
+      const double share = static_cast<double>(i) / static_cast<double>(points - 1);
+      values.push_back(format_point(i + 1 == points ? b : a * std::pow(b / a, share)));
     }
     return values;
   }
   check_count(key, range, multiplies ? std::log(b / a) / std::log(by) : (b - a) / by);
-  for (double i = 0;; ++i) {
-    const double value = multiplies ? a * std::pow(by, i) : a + by * i;
+  for (int64_t i = 0;; ++i) {
+    const auto steps = static_cast<double>(i);
+    const double value = multiplies ? a * std::pow(by, steps) : a + by * steps;
     if (multiplies ? value > b * slack : value > b + by * (slack - 1)) return values;
     values.push_back(format_point(value));
   }

@@ -232,7 +232,10 @@ MergedDimensions merge_dimensions(std::span<const Table> parts, Table& merged) {
   for (const Table& part : parts) {
     for (const auto& [name, extent] : part.dimensions) dimensions.try_emplace(name);
   }
-  for (auto& [name, dimension] : dimensions) {
+  for (auto& entry : dimensions) {
+    // Not a structured binding: clang 14 cannot capture one in a lambda.
+    const std::string& name = entry.first;
+    auto& dimension = entry.second;
     const auto found = std::find_if(merged.columns.begin(), merged.columns.end(),
                                     [&](const Column& column) { return column.name == name; });
     if (name == "run") {

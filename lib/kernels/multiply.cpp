@@ -42,8 +42,7 @@ blasint blas_size(int64_t size) {
 
 void multiply(int64_t m, int64_t n, int64_t k, float alpha, MatrixView a, MatrixView b, float beta,
               float* c, int64_t c_stride) {
-  static const bool single_threaded = (openblas_set_num_threads(1), true);
-  (void)single_threaded;
+  [[maybe_unused]] static const bool kSingleThreaded = (openblas_set_num_threads(1), true);
   if (m == 0 || n == 0) return;
   count_flops(2 * m * n * k);
   cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,

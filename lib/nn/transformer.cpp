@@ -48,7 +48,7 @@ void check_model(const ModelSetup& setup) {
                setup.model.width);
   }
   // Whatever its makers refuse of their options, without building anything.
-  Transformer(setup, ParameterSet::counting());
+  (void)Transformer(setup, ParameterSet::counting());
   if (setup.model.attention_dropout > 0 && !attention.forms_weights) {
     user_error("model.attention_dropout: {} forms no weights to drop; found {}, expected 0",
                attention.name, setup.model.attention_dropout);
