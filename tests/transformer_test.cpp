@@ -238,7 +238,8 @@ TEST(Transformer, CountsWithoutAllocating) {
 TEST(Transformer, ParametersAreDrawnByNameWhateverElseThereIs) {
   ModelSetup a = tiny(), b = tiny();
   b.attention = "linear";
-  b.model.layers = 1;
+  b.position = "none";
+  b.position_options = {};
   const Transformer whole(a, ParameterSet(9)), part(b, ParameterSet(9));
   for (const Parameter& p : part.parameters()) {
     const auto same = std::find_if(whole.parameters().begin(), whole.parameters().end(),

@@ -38,7 +38,7 @@ class Rotary final : public Position {
   Var rotate(const Var& q_or_k, Side, std::span<const int64_t> first) const override {
     const int64_t width = q_or_k.extent(3);
     const auto value = [&](int64_t position, int64_t c) {
-      const double share = static_cast<double>(c / 2 * 2) / static_cast<double>(width);
+      const double share = static_cast<double>(c - c % 2) / static_cast<double>(width);
       const double angle = static_cast<double>(position) * std::pow(base_, -share);
       return c % 2 == 0 ? std::cos(angle) : std::sin(angle);
     };
