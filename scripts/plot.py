@@ -39,7 +39,8 @@ def read_results(path: Path) -> dict:
         raise UserError(f"{path}: there is no such file, expected a results file")
     try:
         with h5py.File(path, "r") as file:
-            data = {name: item[()] for name, item in file.items() if item.shape is not None}
+            data = {name: item[()] for name, item in file.items()
+                    if isinstance(item, h5py.Dataset) and item.shape is not None}
             attributes = {name: file.attrs[name] for name in file.attrs}
     except OSError:
         raise UserError(f"{path}: cannot be read as HDF5, expected a results file") from None
@@ -49,8 +50,8 @@ def read_results(path: Path) -> dict:
                                   dtype=object).reshape(values.shape)
     study = attributes.get("study", b"")
     data["study"] = study.decode() if isinstance(study, bytes) else str(study)
-    needed = ["attention", "position", "norm", "length", "status", "training_step_seconds",
-              "peak_total_bytes", "training_step_flops", "scope"]
+    needed = ["attention", "position", "norm", "length", "batch", "train_length", "status",
+              "training_step_seconds", "peak_total_bytes", "training_step_flops", "scope"]
     missing = [name for name in needed if name not in data]
     if missing:
         raise UserError(f"{path}: has no variable '{missing[0]}', expected a results file of lengthwise")
@@ -136,29 +137,39 @@ def spread(heights: list, gap: float) -> list:
     return list(result)
 
 
+def look(number: int) -> tuple:
+    """Colour and marker of a line; the pair differs in 64 lines."""
+    return COLOURS[number % len(COLOURS)], MARKERS[(number + number // len(COLOURS)) % len(MARKERS)]
+
+
 def label_ends(axes, ends: list) -> None:
-    """Writes each line's name right of its end, moved apart where lines meet."""
+    """Writes each line's name right of its end, moved apart where lines meet; a thin line joins
+    them. An end at infinity is one at the panel's edge."""
     if not ends:
         return
     axes.set_xlim(axes.get_xlim())  # settles the limits, on which the places depend
     axes.set_ylim(axes.get_ylim())
     to_axes = axes.transData + axes.transAxes.inverted()
+    edge = axes.get_xlim()[1]
+    ends = [(min(x, edge), y, text, colour) for x, y, text, colour in ends]
     heights = [to_axes.transform((x, y))[1] for x, y, _, _ in ends]
-    for (_, _, text, colour), height in zip(ends, spread(heights, 0.062)):
-        axes.text(1.015, height, text, color=colour, transform=axes.transAxes, va="center",
-                  fontsize=8, clip_on=False)
+    for (x, y, text, colour), height in zip(ends, spread(heights, 0.062)):
+        axes.annotate(text, (x, y), xytext=(1.045, height), textcoords="axes fraction", color=colour,
+                      va="center", fontsize=8, annotation_clip=False,
+                      arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5,
+                                  "shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)})
 
 
 def slope_guides(axes, curves: list) -> None:
-    """Short grey lines of slope 1 and 2 below the curves, where they leave room."""
+    """Short grey lines of slope 1 and 2 below every curve beside them."""
     first = min(xs[0] for xs, *_ in curves)
     last = max(xs[-1] for xs, *_ in curves)
-    if last < 4 * first:
+    beside = np.concatenate([ys[xs >= last / 4] for xs, ys in curves])
+    if last < 4 * first or not (beside > 0).any():
         return
-    low = min(np.min(ys) for _, ys, *_ in curves)
-    xs = np.array([last / 8, last / 2])
+    xs = np.array([last / 4, last / 2])
     for slope in (1, 2):
-        ys = 0.15 * low * (xs / xs[0]) ** slope
+        ys = 0.12 * np.min(beside[beside > 0]) * (xs / xs[0]) ** slope
         axes.plot(xs, ys, color="#9a9a9a", linewidth=0.8, zorder=1)
         axes.annotate(f"slope {slope}", (xs[-1], ys[-1]), xytext=(4, 0), textcoords="offset points",
                       color="#6f6f6f", fontsize=7, va="center")
@@ -191,13 +202,14 @@ def draw_bars(axes, groups: dict, title: str, read, formatter) -> None:
             continue
         length = int(xs[0])
         axes.barh(label, middle[0], xerr=[[middle[0] - low[0]], [high[0] - middle[0]]], height=0.6,
-                  color=COLOURS[number % len(COLOURS)], error_kw={"elinewidth": 0.8, "capsize": 1.8})
+                  color=look(number)[0], error_kw={"elinewidth": 0.8, "capsize": 1.8})
         axes.annotate(formatter(middle[0]), (high[0], label), xytext=(5, 0), va="center", fontsize=8,
                       textcoords="offset points", annotation_clip=False)
-    axes.set_title(f"{title}, {length} tokens", pad=8)
+    axes.set_title(title, pad=8)
+    axes.set_xlabel(f"at {length} tokens")
     axes.set_ylim(max(4, len(groups)) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_visible(False)
+    axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
 
 
@@ -207,7 +219,7 @@ def draw_cost(axes, groups: dict, title: str, read, formatter, log_base=10, dash
         return
     curves, ends, lengths = [], [], set()
     for number, (label, indices) in enumerate(groups.items()):
-        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        colour, marker = look(number)
         xs, middle, low, high = read(indices)
         if not xs.size:
             continue
@@ -228,7 +240,7 @@ def draw_curves(axes, data: dict, groups: dict) -> None:
     """Validation accuracy against optimizer steps: for models scored at one length only."""
     ends = []
     for number, (label, indices) in enumerate(groups.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        colour, marker = look(number)
         for i in indices:
             accuracy = data["curve_validation_accuracy"][i]
             there = np.isfinite(accuracy)
@@ -236,7 +248,7 @@ def draw_curves(axes, data: dict, groups: dict) -> None:
                 steps = data["curve_step"][i][there]
                 axes.plot(steps, accuracy[there], color=colour, linewidth=1.3)
                 axes.plot(steps[-1], accuracy[there][-1], color=colour, linestyle="none",
-                          marker=MARKERS[number % len(MARKERS)], markeredgecolor="white")
+                          marker=marker, markeredgecolor="white")
                 ends.append((steps[-1], accuracy[there][-1], label, colour))
     length = int(data["test_length"][0])
     axes.set_title(f"Validation accuracy in training, {length} tokens", pad=8)
@@ -256,7 +268,7 @@ def draw_scores(axes, data: dict, groups: dict) -> None:
     title = "Bits per byte on held-out text" if in_bits else "Accuracy"
     ends, lengths = [], set()
     for number, (label, indices) in enumerate(groups.items()):
-        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        colour, marker = look(number)
         xs, middle, low, high = scores(data, indices, name)
         if not xs.size:
             continue
@@ -273,9 +285,11 @@ def draw_scores(axes, data: dict, groups: dict) -> None:
     if in_bits and "ngram_bits_per_byte" in data:
         for context, bits in zip(data["context"], np.nanmedian(data["ngram_bits_per_byte"], axis=0)):
             axes.axhline(bits, color="#9a9a9a", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-            ends.append((max(lengths), bits, f"{context}-byte n-gram", "#6f6f6f"))
-    if not in_bits:
-        axes.set_ylim(-0.03, 1.05)
+            ends.append((np.inf, bits, f"{context}-byte n-gram", "#6f6f6f"))
+    if in_bits:
+        axes.margins(y=0.12)  # room for the word 'trained'
+    else:
+        axes.set_ylim(-0.03, 1.15)
     trained = sorted(set(data["train_length"][data["train_length"] > 0]))
     if len(lengths) > 1:
         for length in trained:
@@ -288,8 +302,8 @@ def draw_scores(axes, data: dict, groups: dict) -> None:
 def draw(data: dict, stem: Path) -> list:
     groups = groups_of(data)
     plt.rcParams.update(STYLE)
-    figure, grid = plt.subplots(2, 2, figsize=(10, 7.2))
-    figure.subplots_adjust(left=0.085, right=0.86, bottom=0.10, top=0.88, hspace=0.38, wspace=0.55)
+    figure, grid = plt.subplots(2, 2, figsize=(10, 7.2), layout="constrained")
+    figure.get_layout_engine().set(rect=(0.015, 0.015, 0.97, 0.895), hspace=0.08, wspace=0.06)
     draw_cost(grid[0, 0], groups, "Training step: time",
               lambda i: series(data, i, "training_step_seconds"), seconds_text)
     draw_cost(grid[0, 1], groups, "Training step: peak memory",

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import h5py
+import matplotlib.image
 
 PLOT = Path(__file__).parent.parent / "scripts" / "plot.py"
 
@@ -40,6 +41,29 @@ def draws_the_same_twice(results: Path, folder: Path) -> None:
     assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes()
 
 
+def keeps_long_labels_inside(results: Path, folder: Path) -> None:
+    """As lines, then as the bars of a file with one length."""
+    for one_length in (False, True):
+        copy = Path(shutil.copy(results, folder / "long.h5"))
+        with h5py.File(copy, "r+") as file:
+            file["attention"][...] = [f"{name.decode()}_linear_incremental" for name in file["attention"]]
+            if one_length:
+                file["status"][...] = file["length"][()] != min(file["length"])
+        outcome = plot(copy)
+        assert outcome.returncode == 0, outcome.stderr
+        image = matplotlib.image.imread(copy.with_suffix(".png"))
+        for edge in (image[:, :8], image[:, -8:], image[:8], image[-8:]):
+            assert (edge == 1).all(), f"something reaches the edge, one_length={one_length}"
+
+
+def leaves_groups_aside(results: Path, folder: Path) -> None:
+    copy = Path(shutil.copy(results, folder / "group.h5"))
+    with h5py.File(copy, "r+") as file:
+        file.create_group("notes")["text"] = [1]
+    outcome = plot(copy)
+    assert outcome.returncode == 0, outcome.stderr
+
+
 def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
     (folder / "words.h5").write_text("not HDF5")
     with h5py.File(folder / "other.h5", "w") as file:
@@ -58,7 +82,8 @@ def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
 
 def main() -> int:
     tests = [draws_both_files_with_every_label, draws_beside_the_file_by_default,
-             draws_the_same_twice, refuses_wrong_files_in_one_line]
+             draws_the_same_twice, keeps_long_labels_inside, leaves_groups_aside,
+             refuses_wrong_files_in_one_line]
     failures = 0
     for test in tests:
         with tempfile.TemporaryDirectory() as folder:

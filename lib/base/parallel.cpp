@@ -76,22 +76,22 @@ class ThreadPool {
     {
       const std::lock_guard lock(mutex_);
       loop_ = &loop;
-      busy_.store(static_cast<int>(threads_.size()));
       generation_.fetch_add(1);
     }
     wake_.notify_all();
     this_worker = 0;
     loop.work(0);
     this_worker = -1;
-    // Every worker must have left the loop before its stack frame goes.
-    for (int spin = 0; busy_.load() > 0; ++spin) {
-      if (spin < kSpins) {
-        pause_core();
-      } else {
-        std::unique_lock lock(mutex_);
-        done_.wait(lock, [this] { return busy_.load() == 0; });
-      }
+    // Only workers that came must leave before the loop goes: one that the system has not woken yet
+    // finds nothing to do, and nobody waits for it.
+    {
+      const std::lock_guard lock(mutex_);
+      loop_ = nullptr;
     }
+    for (int spin = 0; inside_.load() > 0 && spin < kSpins; ++spin) pause_core();
+    if (inside_.load() == 0) return;
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return inside_.load() == 0; });
   }
 
  private:
@@ -107,10 +107,12 @@ class ThreadPool {
         if (stop_) return;
         seen = generation_.load();
         loop = loop_;
+        if (loop == nullptr) continue;
+        inside_.fetch_add(1);
       }
       loop->work(worker);
       const std::lock_guard lock(mutex_);
-      if (busy_.fetch_sub(1) == 1) done_.notify_one();
+      if (inside_.fetch_sub(1) == 1) done_.notify_one();
     }
   }
 
@@ -118,7 +120,7 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::atomic<uint64_t> generation_{0};
-  std::atomic<int> busy_{0};
+  std::atomic<int> inside_{0};  // workers at work on the loop
   Loop* loop_ = nullptr;
   bool stop_ = false;
 };
