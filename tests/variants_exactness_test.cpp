@@ -126,10 +126,8 @@ TEST(Windowed, AsWideAsTheSequenceIsFull) {
   c.length = 70;
   const VariantInputs inputs(c);
   const VariantCase full{&attention_variant("full"), {}, 70};
-  std::vector<double> a, b;
-  for (const float v : outputs(c, inputs)) a.push_back(static_cast<double>(v));
-  for (const float v : outputs(full, inputs)) b.push_back(static_cast<double>(v));
-  EXPECT_LE(relative_error(a, b), kForwardTolerance);
+  EXPECT_LE(relative_error(as_doubles(outputs(c, inputs)), as_doubles(outputs(full, inputs))),
+            kForwardTolerance);
 }
 
 // The weights can be told from identity values; both variants then drop the same ones.
@@ -138,10 +136,8 @@ TEST(Windowed, DropsTheWeightsThatFullDrops) {
   VariantInputs inputs(c);
   inputs.in.dropout = {0.5, 17};
   const VariantCase full{&attention_variant("full"), {}, 70};
-  std::vector<double> a, b;
-  for (const float v : outputs(c, inputs)) a.push_back(static_cast<double>(v));
-  for (const float v : outputs(full, inputs)) b.push_back(static_cast<double>(v));
-  EXPECT_LE(relative_error(a, b), kForwardTolerance);
+  EXPECT_LE(relative_error(as_doubles(outputs(c, inputs)), as_doubles(outputs(full, inputs))),
+            kForwardTolerance);
 }
 
 TEST(Linear, HoldsDoubleOver65536Tokens) {

@@ -15,18 +15,6 @@ constexpr IntegerRange kAnyInteger{std::numeric_limits<int64_t>::min(),
 constexpr NumberRange kAnyNumber{-std::numeric_limits<double>::max(),
                                  std::numeric_limits<double>::max()};
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  size_t begin = 0;
-  for (size_t i = 0; i <= text.size(); ++i) {
-    if (i == text.size() || text[i] == separator) {
-      parts.push_back(text.substr(begin, i - begin));
-      begin = i + 1;
-    }
-  }
-  return parts;
-}
-
 [[noreturn]] void wrong_range(std::string_view key, std::string_view range, std::string_view why) {
   user_error(
       "{}: found the range '{}', {}; expected first:last:x2, first:last:+4 or first:last:log8", key,
@@ -105,7 +93,7 @@ std::vector<std::string> element_values(std::string_view key, std::string_view e
   if (element.empty()) user_error("{}: found an empty element, expected a value", key);
   const bool numeric = kind == Kind::integer || kind == Kind::integers || kind == Kind::number;
   if (!numeric || element.find(':') == std::string_view::npos) return {std::string(element)};
-  const auto parts = split(element, ':');
+  const auto parts = split_text(element, ':');
   if (parts.size() != 3) wrong_range(key, element, "which has no step");
   return kind == Kind::number ? number_range(key, element, parts[0], parts[1], parts[2])
                               : integer_range(key, element, parts[0], parts[1], parts[2]);
@@ -136,7 +124,7 @@ std::vector<std::string> sweep_values(std::string_view key, std::string_view tex
   if (text.empty()) user_error("{}: found an empty list, expected {}", key, option.expected);
   if (option.kind == Kind::text && key.ends_with(".file")) return {std::string(text)};
   std::vector<std::string> values;
-  for (const std::string_view element : split(text, ',')) {
+  for (const std::string_view element : split_text(text, ',')) {
     if (option.kind == Kind::integers) {
       values.push_back(joined_list(key, element));
       continue;

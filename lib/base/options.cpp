@@ -32,7 +32,9 @@ std::string expected_choice(std::initializer_list<std::string_view> allowed) {
   user_error("{}: found '{}', expected {}", key, found, expected);
 }
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
+}  // namespace
+
+std::vector<std::string_view> split_text(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   while (true) {
     const size_t end = text.find(separator);
@@ -41,8 +43,6 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     text.remove_prefix(end + 1);
   }
 }
-
-}  // namespace
 
 int64_t parse_integer(std::string_view key, std::string_view text, IntegerRange range) {
   int64_t value = 0;
@@ -151,7 +151,7 @@ void OptionReader::integers(std::string_view name, std::vector<int64_t>& value, 
   if (const std::string* text = find(name)) {
     value.clear();
     if (text->empty()) return;
-    for (const std::string_view part : split(*text, '+')) {
+    for (const std::string_view part : split_text(*text, '+')) {
       value.push_back(parse_integer(prefix_ + std::string(name), part, range));
     }
   }

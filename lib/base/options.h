@@ -110,6 +110,8 @@ Options read_options(const OptionValues& values, std::string_view prefix = "") {
 int64_t parse_integer(std::string_view key, std::string_view text, IntegerRange range);
 /// UserError names `key` unless text is one finite number in range.
 double parse_number(std::string_view key, std::string_view text, NumberRange range);
+/// The parts between separators; one empty part for an empty text.
+std::vector<std::string_view> split_text(std::string_view text, char separator);
 /// Shortest text that reads back as the same double.
 std::string format_number(double value);
 

@@ -1,11 +1,19 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "autograd/tape.h"
 #include "base/parallel.h"
 
 namespace lengthwise {
+
+/// The angle at a position of the pair that a channel belongs to, channels 2d and 2d+1:
+/// position * base^(-2d/width).
+inline double pair_angle(int64_t position, int64_t channel, int64_t width, double base) {
+  const double share = static_cast<double>(channel - channel % 2) / static_cast<double>(width);
+  return static_cast<double>(position) * std::pow(base, -share);
+}
 
 /// Constant values by position [positions, width] under the tag `data`, made when first asked for
 /// and remade when a longer sequence comes.

@@ -38,8 +38,7 @@ class Rotary final : public Position {
   Var rotate(const Var& q_or_k, Side, std::span<const int64_t> first) const override {
     const int64_t width = q_or_k.extent(3);
     const auto value = [&](int64_t position, int64_t c) {
-      const double share = static_cast<double>(c - c % 2) / static_cast<double>(width);
-      const double angle = static_cast<double>(position) * std::pow(base_, -share);
+      const double angle = pair_angle(position, c, width, base_);
       return c % 2 == 0 ? std::cos(angle) : std::sin(angle);
     };
     return rotate_pairs(q_or_k, table_.rows(q_or_k.extent(1), first, width, value), first);

@@ -29,8 +29,7 @@ class Sinusoidal final : public Position {
   Var embed(const Var& x, std::span<const int64_t> first) const override {
     const int64_t width = x.extent(2);
     const auto value = [&](int64_t position, int64_t c) {
-      const double share = static_cast<double>(c - c % 2) / static_cast<double>(width);
-      const double angle = static_cast<double>(position) * std::pow(base_, -share);
+      const double angle = pair_angle(position, c, width, base_);
       return c % 2 == 0 ? std::sin(angle) : std::cos(angle);
     };
     return add_position_rows(x, table_.rows(x.extent(1), first, width, value), first);
