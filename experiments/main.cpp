@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/nearest.h"
 #include "experiments/analysis/report.h"
+#include "experiments/runner/check.h"
 #include "experiments/runner/list.h"
 #include "experiments/runner/sweep.h"
 
@@ -22,9 +23,10 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise run     [sweep.ini] [--key value ...]                run what is missing of a sweep
   lengthwise run     --help                                       every key
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
+  lengthwise check   NAME... | --all [--json]                     the laws on a variant or scheme
 
 A value may sweep: --attention full,linear  --length 128:4096:x2  --train.learning_rate 1e-4:1e-2:log3
-Exit codes: 0 everything ran, 1 a run crashed, 2 wrong use.
+Exit codes: 0 everything ran, 1 a run crashed or a law is broken, 2 wrong use.
 )";
 
 bool take_flag(Arguments& arguments, const std::string& flag) {
@@ -64,6 +66,20 @@ int compare(Arguments arguments) {
   return 0;
 }
 
+int check(Arguments arguments) {
+  const bool json = take_flag(arguments, "--json"), all = take_flag(arguments, "--all");
+  for (const std::string& name : arguments) {
+    if (name.starts_with("-"))
+      user_error("check: unknown option '{}', expected --all or --json", name);
+  }
+  if (arguments.empty() && !all) {
+    user_error("check: found no name, expected variants or schemes to check, or --all");
+  }
+  const lengthwise::CheckReport report = lengthwise::check_laws(arguments, all, json);
+  fmt::print("{}", report.text);
+  return report.broken ? 1 : 0;
+}
+
 int dispatch(Arguments arguments) {
   if (arguments.empty() || arguments.front() == "help" || arguments.front() == "--help") {
     fmt::print("{}", kUsage);
@@ -74,9 +90,10 @@ int dispatch(Arguments arguments) {
   if (command == "list") return list(arguments);
   if (command == "run") return run(arguments);
   if (command == "compare") return compare(arguments);
+  if (command == "check") return check(arguments);
   if (command == "worker") return lengthwise::run_worker(arguments);
   user_error("{}: unknown command{}", command,
-             lengthwise::did_you_mean(command, {"list", "run", "compare", "help"}));
+             lengthwise::did_you_mean(command, {"list", "run", "compare", "check", "help"}));
 }
 
 }  // namespace

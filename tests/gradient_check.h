@@ -11,64 +11,9 @@
 
 #include "autograd/operations.h"
 #include "base/dual.h"
-#include "base/memory.h"
-#include "base/random.h"
-#include "nn/definition.h"
+#include "laws/probe.h"
 
 namespace lengthwise {
-
-inline constexpr double kForwardTolerance = 2e-5, kGradientTolerance = 2e-4;
-
-/// Fresh buffers are NaN while one of these lives: what is never written shows.
-class PoisonedBuffers {
- public:
-  PoisonedBuffers() { MemoryLedger::instance().set_poison(true); }
-  ~PoisonedBuffers() { MemoryLedger::instance().set_poison(false); }
-  PoisonedBuffers(const PoisonedBuffers&) = delete;
-  PoisonedBuffers& operator=(const PoisonedBuffers&) = delete;
-};
-
-/// Normal values that are a function of the name; they need a gradient.
-inline Var random_var(const Shape& shape, uint64_t name, bool needs_gradient = true) {
-  Tensor value(shape, Tag::data);
-  RandomStream stream(name, Purpose::probe);
-  for (float& v : value.values()) v = static_cast<float>(stream.normal());
-  return {value, needs_gradient ? std::make_shared<Gradient>(value.size()) : nullptr};
-}
-
-template <class Scalar>
-Array<Scalar> lifted(const Tensor& tensor) {
-  Array<Scalar> array(tensor.shape());
-  for (size_t i = 0; i < array.data.size(); ++i) {
-    array.data[i] = Scalar(static_cast<double>(tensor.values()[i]));
-  }
-  return array;
-}
-
-/// max |a - b| / max |b|; NaN and infinity count as infinitely wrong.
-inline double relative_error(const std::vector<double>& found,
-                             const std::vector<double>& expected) {
-  double worst = 0, largest = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double error = std::abs(found[i] - expected[i]);
-    worst = std::isfinite(error) ? std::max(worst, error) : HUGE_VAL;
-    largest = std::max(largest, std::abs(expected[i]));
-  }
-  return largest > 0 ? worst / largest : worst;
-}
-
-inline std::vector<double> as_doubles(std::span<const float> values) {
-  return {values.begin(), values.end()};
-}
-
-/// The backward pass of `output` for a given slope of every element of it.
-inline void backward_with(Tape& tape, const Var& output, const Var& cotangent) {
-  std::copy_n(cotangent.data(), cotangent.value().size(), output.gradient()->data());
-  Tensor loss({1}, Tag::workspace);
-  loss.data()[0] = 0;
-  const Recording recording(tape);
-  tape.backward(record(loss, {output}, [](std::span<const float>) {}));
-}
 
 /// `operation` maps variables to one; `reference` does the same on arrays of a templated scalar.
 template <class Operation, class Reference>

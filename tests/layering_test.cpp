@@ -25,7 +25,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"lib/laws", {"base", "kernels", "autograd", "nn"}},
     {"variants/attention", {"base", "kernels", "autograd", "nn"}},
     {"variants/position", {"base", "kernels", "autograd", "nn"}},
-    {"experiments/runner", {"base", "kernels", "autograd", "nn", "tasks", "train", "io"}},
+    {"experiments/runner", {"base", "kernels", "autograd", "nn", "laws", "tasks", "train", "io"}},
     {"experiments/analysis", {"base", "io"}},
 };
 

@@ -4,6 +4,7 @@
 
 #include <complex>
 
+#include "base/random.h"
 #include "tests/gradient_check.h"
 
 namespace lengthwise {

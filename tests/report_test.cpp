@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "base/check.h"
-#include "experiments/analysis/text_table.h"
+#include "base/text_table.h"
 #include "tests/sample_results.h"
 
 namespace lengthwise {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/parallel.h"
+#include "base/random.h"
 #include "tests/gradient_check.h"
 
 namespace lengthwise {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "experiments/analysis/text_table.h"
+#include "base/text_table.h"
 
 namespace lengthwise {
 namespace {

@@ -15,6 +15,7 @@ constexpr int64_t kBlock = 64;  // queries, and in the backward keys, of one tas
 
 struct Sizes {
   int64_t batch, queries, keys, heads, groups, width;
+  int64_t key_rows;  // of k and v in memory, of which the first `keys` take part
 
   int64_t query_stride() const { return heads * width; }
   int64_t key_stride() const { return groups * width; }
@@ -22,7 +23,7 @@ struct Sizes {
     return ((b * queries + i) * heads + h) * width;
   }
   int64_t key(int64_t b, int64_t j, int64_t g) const {
-    return ((b * keys + j) * groups + g) * width;
+    return ((b * key_rows + j) * groups + g) * width;
   }
   int64_t weight(int64_t b, int64_t h, int64_t i) const {
     return ((b * heads + h) * queries + i) * keys;
@@ -190,7 +191,9 @@ void key_value_backward(const Sizes& s, const DenseAttentionRule& rule, const fl
 }  // namespace
 
 Var dense_attention(const Var& q, const Var& k, const Var& v, const DenseAttentionRule& rule) {
-  const Sizes s{q.extent(0), q.extent(1), k.extent(1), q.extent(2), k.extent(2), q.extent(3)};
+  const int64_t key_rows = k.extent(1), keys = rule.keys > 0 ? rule.keys : key_rows;
+  const Sizes s{q.extent(0), q.extent(1), keys, q.extent(2), k.extent(2), q.extent(3), key_rows};
+  check_in_range(keys, 0, key_rows + 1, "dense_attention: keys that take part");
   check_equal(s.heads % s.groups, 0,
               "dense_attention: query heads over key/value heads, remainder");
   check_equal(to_string(k.shape()), to_string(v.shape()), "dense_attention: key and value shapes");

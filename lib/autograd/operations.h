@@ -57,6 +57,7 @@ struct DenseAttentionRule {
   double scale = 1;  // of the dot product; the bias is added after it
   Normalise normalise = Normalise::softmax;
   bool exclude_self = false;  // the key at the query's own position has weight 0
+  int64_t keys = 0;           // only the first so many rows of k and v take part; 0: all
 };
 
 /// [B,T,H,D] = weights v, weights = softmax(scale q k^T + bias) or scores / sum |scores| over the

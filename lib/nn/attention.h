@@ -61,7 +61,7 @@ struct AttentionInfo {
 
 struct AttentionSizes {
   int64_t batch = 0, queries = 0, keys = 0, heads = 0, key_value_heads = 0, head_width = 0,
-          model_width = 0;
+          model_width = 0;  // with Projection::none one head of the model's width
   bool causal = true;
   int threads = 1;  // only workspace_bytes depends on it
 };
@@ -72,14 +72,12 @@ struct AttentionCost {
   struct Pass {
     int64_t flops = 0, exponentials = 0, workspace_bytes = 0;
   };
-  Pass forward, backward, extend;
+  Pass forward, backward;
+  Pass extend;              // the T queries are the last of S tokens; 0 where not decodable
   int64_t saved_bytes = 0;  // kept for the backward beside q, k, v and o
-  int64_t state_bytes = 0;
+  int64_t state_bytes = 0;  // of rows of at most S tokens
   int64_t useful_forward_flops = 0;  // of the definition: pairs that are seen
 };
-
-/// The cost of dense_attention, for the variants that are made of it.
-AttentionCost dense_attention_cost(const AttentionSizes& sizes, bool softmax);
 
 /// What one layer is made of. With parameters.is_counting(), add() allocates nothing.
 struct AttentionSetup {
@@ -108,6 +106,9 @@ const AttentionVariant& attention_variant(std::string_view name);
 
 /// V has info() and Options, is made from (const AttentionSetup&, const Options&); static cost and
 /// define are taken if there.
+template <class V>
+AttentionVariant describe_attention();
+/// describe_attention into the registry, before main: `const bool registered = ...` in the file.
 template <class V>
 bool register_attention();
 

@@ -1,4 +1,4 @@
-// How register_attention<V>() fills an AttentionVariant from what V has. Part of nn/attention.h.
+// How describe_attention<V>() fills an AttentionVariant from what V has. Part of nn/attention.h.
 #pragma once
 #include "base/registry.h"
 #include "nn/attention.h"
@@ -10,7 +10,7 @@ inline std::string attention_prefix(std::string_view name) {
 }
 
 template <class V>
-bool register_attention() {
+AttentionVariant describe_attention() {
   using Options = typename V::Options;
   const auto read = [](const OptionValues& values) {
     return read_options<Options>(values, attention_prefix(V::info().name));
@@ -37,7 +37,12 @@ bool register_attention() {
       V::template define<Dual>(a, read(values));
     };
   }
-  return Registry<AttentionVariant>::instance().add(std::move(variant));
+  return variant;
+}
+
+template <class V>
+bool register_attention() {
+  return Registry<AttentionVariant>::instance().add(describe_attention<V>());
 }
 
 }  // namespace lengthwise

@@ -1,5 +1,5 @@
-// What a variant's `define` is written against: naive, obviously right, in any scalar type
-// (double for values, Dual for slopes). Never fast, and never used outside tests and laws.
+// What the `define` of a variant or scheme is written against: naive, obviously right, in any
+// scalar type (double for values, Dual for slopes). Never fast, never used outside tests and laws.
 #pragma once
 #include <map>
 #include <string>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nn/attention.h"
+#include "nn/position.h"
 
 namespace lengthwise {
 
@@ -96,6 +97,60 @@ struct Definition {
     mix(b, i, h, [&](int64_t j) {
       return value_of(total) == 0 ? Scalar(0) : scores[static_cast<size_t>(j)] / total;
     });
+  }
+};
+
+enum class PositionHook { embed, rotate, bias };
+
+/// One hook of a positional scheme. `define` says what each hook does; those that are not asked for
+/// are passed over.
+template <class Scalar>
+struct PositionDefinition {
+  PositionHook hook = PositionHook::embed;
+  int64_t B = 0, T = 0, H = 0, D = 0, C = 0;
+  int64_t least = 0;           // bias: the distance of column 0
+  Array<Scalar> inputs;        // embed: [B,T,C]; rotate: [B,T,H,D]
+  Array<Scalar> outputs;       // of the inputs' shape; bias: [H, distances]
+  std::vector<int64_t> first;  // [B] or empty
+  std::map<std::string, Array<Scalar>, std::less<>> parameters;
+  uint64_t random_key = 0;
+
+  Scalar x(int64_t b, int64_t i, int64_t c) { return inputs(b, i, c); }
+  Scalar x(int64_t b, int64_t i, int64_t h, int64_t d) { return inputs(b, i, h, d); }
+  int64_t position(int64_t b, int64_t i) const {
+    return (first.empty() ? 0 : first[static_cast<size_t>(b)]) + i;
+  }
+  Array<Scalar>& parameter(std::string_view name) { return parameters.find(name)->second; }
+
+  /// embed: output (b,i,c) = value(b, i, c).
+  template <class Value>
+  void each_embedded(Value value) {
+    if (hook != PositionHook::embed) return;
+    for (int64_t b = 0; b < B; ++b) {
+      for (int64_t i = 0; i < T; ++i) {
+        for (int64_t c = 0; c < C; ++c) outputs(b, i, c) = value(b, i, c);
+      }
+    }
+  }
+  /// rotate: output (b,i,h,d) = value(b, i, h, d).
+  template <class Value>
+  void each_rotated(Value value) {
+    if (hook != PositionHook::rotate) return;
+    for (int64_t b = 0; b < B; ++b) {
+      for (int64_t i = 0; i < T; ++i) {
+        for (int64_t h = 0; h < H; ++h) {
+          for (int64_t d = 0; d < D; ++d) outputs(b, i, h, d) = value(b, i, h, d);
+        }
+      }
+    }
+  }
+  /// bias: what the scores of head h gain where the key stands `distance` after the query.
+  template <class Value>
+  void each_bias(Value value) {
+    if (hook != PositionHook::bias) return;
+    for (int64_t h = 0; h < H; ++h) {
+      for (int64_t n = 0; n < outputs.shape[1]; ++n) outputs(h, n) = value(h, least + n);
+    }
   }
 };
 

@@ -45,10 +45,15 @@ struct PositionSetup {
   uint64_t random_key = 0;
 };
 
+template <class Scalar>
+struct PositionDefinition;  // nn/definition.h
+
 struct PositionScheme {
   PositionInfo info;
   std::function<void(OptionVisitor&)> options;
   std::function<std::unique_ptr<Position>(const PositionSetup&)> make;
+  std::function<void(PositionDefinition<double>&, const OptionValues&)> define;
+  std::function<void(PositionDefinition<Dual>&, const OptionValues&)> define_with_slope;
 };
 
 std::span<const PositionScheme> position_schemes();
@@ -58,21 +63,40 @@ const PositionScheme& position_scheme(std::string_view name);
 /// The reason why this scheme cannot work with this variant, or "".
 std::string why_refused(const AttentionInfo& attention, const PositionInfo& position);
 
-/// P has info() and Options and is made from (const PositionSetup&, const Options&).
+/// P has info() and Options and is made from (const PositionSetup&, const Options&); static define
+/// is taken if there.
+template <class P>
+PositionScheme describe_position() {
+  using Options = typename P::Options;
+  const auto read = [](const OptionValues& values) {
+    return read_options<Options>(values, "position." + std::string(P::info().name) + ".");
+  };
+  PositionScheme scheme;
+  scheme.info = P::info();
+  scheme.options = [](OptionVisitor& visitor) {
+    Options options;
+    options.visit(visitor);
+  };
+  scheme.make = [read](const PositionSetup& setup) -> std::unique_ptr<Position> {
+    return std::make_unique<P>(setup, read(setup.options));
+  };
+  if constexpr (requires(PositionDefinition<double> & a, Options o) {
+                  P::template define<double>(a, o);
+                }) {
+    scheme.define = [read](PositionDefinition<double>& a, const OptionValues& values) {
+      P::template define<double>(a, read(values));
+    };
+    scheme.define_with_slope = [read](PositionDefinition<Dual>& a, const OptionValues& values) {
+      P::template define<Dual>(a, read(values));
+    };
+  }
+  return scheme;
+}
+
+/// describe_position into the registry, before main: `const bool registered = ...` in the file.
 template <class P>
 bool register_position() {
-  using Options = typename P::Options;
-  return Registry<PositionScheme>::instance().add(
-      {P::info(),
-       [](OptionVisitor& visitor) {
-         Options options;
-         options.visit(visitor);
-       },
-       [](const PositionSetup& setup) -> std::unique_ptr<Position> {
-         return std::make_unique<P>(
-             setup,
-             read_options<Options>(setup.options, "position." + std::string(P::info().name) + "."));
-       }});
+  return Registry<PositionScheme>::instance().add(describe_position<P>());
 }
 
 }  // namespace lengthwise

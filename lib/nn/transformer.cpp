@@ -1,5 +1,6 @@
 #include "nn/transformer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
@@ -25,9 +26,13 @@ class DropoutKeys {
 }  // namespace
 
 void ModelOptions::visit(OptionVisitor& v) {
+  v.choice("kind", kind, {"decoder", "encoder"},
+           "decoder: a token sees itself and those before it; encoder: all");
   v.integer("layers", layers, {1, 1024}, "transformer layers");
   v.integer("width", width, {1, 1 << 20}, "model width C");
   v.integer("heads", heads, {1, 1 << 16}, "attention heads; must divide the width");
+  v.integer("key_value_heads", key_value_heads, {0, 1 << 16},
+            "heads of keys and values, each shared by a group of heads; 0: as many as heads");
   v.number("feed_forward", feed_forward, {0, 64},
            "hidden width of the feed-forward layer over the model's width; 0: no feed-forward");
   v.choice("norm", norm, {"pre", "post"}, "layer norm before each part or after its residual");
@@ -41,11 +46,28 @@ int64_t ModelOptions::hidden_width() const {
   return static_cast<int64_t>(std::llround(feed_forward * static_cast<double>(width)));
 }
 
+AttentionSizes attention_sizes(const ModelOptions& model, const AttentionInfo& attention) {
+  AttentionSizes sizes;
+  const bool projects = attention.projection == Projection::query_key_value;
+  sizes.heads = projects ? model.heads : 1;
+  sizes.key_value_heads =
+      projects && model.key_value_heads > 0 ? model.key_value_heads : sizes.heads;
+  sizes.head_width = model.width / sizes.heads;
+  sizes.model_width = model.width;
+  sizes.causal = model.causal();
+  return sizes;
+}
+
 void check_model(const ModelSetup& setup) {
   const AttentionInfo& attention = attention_variant(setup.attention).info;
-  if (setup.model.width % setup.model.heads != 0) {
-    user_error("model.heads: found {}, expected a divisor of model.width = {}", setup.model.heads,
-               setup.model.width);
+  const ModelOptions& model = setup.model;
+  if (model.width % model.heads != 0) {
+    user_error("model.heads: found {}, expected a divisor of model.width = {}", model.heads,
+               model.width);
+  }
+  if (model.key_value_heads > 0 && model.heads % model.key_value_heads != 0) {
+    user_error("model.key_value_heads: found {}, expected a divisor of model.heads = {}",
+               model.key_value_heads, model.heads);
   }
   // Whatever its makers refuse of their options, without building anything.
   (void)Transformer(setup, ParameterSet::counting());
@@ -56,28 +78,37 @@ void check_model(const ModelSetup& setup) {
 }
 
 Transformer::Transformer(const ModelSetup& setup, ParameterSet parameters)
+    : Transformer(setup, attention_variant(setup.attention), position_scheme(setup.position),
+                  std::move(parameters)) {}
+
+Transformer::Transformer(const ModelSetup& setup, const AttentionVariant& variant,
+                         const PositionScheme& scheme, ParameterSet parameters)
     : options_(setup.model),
-      attention_info_(attention_variant(setup.attention).info),
-      position_info_(position_scheme(setup.position).info),
+      attention_info_(variant.info),
+      sizes_(attention_sizes(setup.model, attention_info_)),
+      position_info_(scheme.info),
       parameters_(std::move(parameters)) {
   embedding_ =
       parameters_.add("embedding", {setup.vocabulary, options_.width}, options_.initial_deviation);
-  position_ = position_scheme(setup.position)
-                  .make({.model_width = options_.width,
-                         .heads = heads(),
-                         .head_width = options_.width / heads(),
-                         .options = setup.position_options,
-                         .parameters = parameters_.scoped("position"),
-                         .random_key = hash_text("position", setup.seed)});
+  position_ = scheme.make({.model_width = options_.width,
+                           .heads = sizes_.heads,
+                           .head_width = sizes_.head_width,
+                           .options = setup.position_options,
+                           .parameters = parameters_.scoped("position"),
+                           .random_key = hash_text("position", setup.seed)});
   for (int64_t index = 0; index < options_.layers; ++index) {
-    layers_.push_back(make_layer(index, setup));
+    layers_.push_back(make_layer(index, setup, variant));
   }
   if (options_.norm == "pre") final_norm_ = make_norm("final_norm");
   if (options_.head == "free") head_ = make_linear("head", options_.width, setup.vocabulary);
 }
 
-int64_t Transformer::heads() const {
-  return attention_info_.projection == Projection::none ? 1 : options_.heads;
+int64_t ModelState::bytes() const {
+  int64_t bytes = 0;
+  for (const DecodeState& layer : layers) {
+    for (const Tensor& tensor : layer) bytes += ledger_bytes(4 * tensor.size());
+  }
+  return bytes;
 }
 
 Transformer::Norm Transformer::make_norm(const std::string& name) {
@@ -92,25 +123,22 @@ Transformer::Linear Transformer::make_linear(const std::string& name, int64_t in
           scope.add_constant("bias", {out}, 0)};
 }
 
-Transformer::Layer Transformer::make_layer(int64_t index, const ModelSetup& setup) {
+Transformer::Layer Transformer::make_layer(int64_t index, const ModelSetup& setup,
+                                           const AttentionVariant& variant) {
   const std::string name = "layers." + std::to_string(index) + ".";
   const int64_t width = options_.width, hidden = options_.hidden_width();
   Layer layer;
   if (attention_info_.projection == Projection::query_key_value) {
+    const int64_t key_width = sizes_.key_value_heads * sizes_.head_width;
     layer.query = make_linear(name + "query", width, width);
-    layer.key = make_linear(name + "key", width, width);
-    layer.value = make_linear(name + "value", width, width);
+    layer.key = make_linear(name + "key", width, key_width);
+    layer.value = make_linear(name + "value", width, key_width);
     layer.output = make_linear(name + "output", width, width);
   }
-  AttentionSizes sizes;
-  sizes.heads = sizes.key_value_heads = heads();
-  sizes.head_width = width / heads();
-  sizes.model_width = width;
-  layer.attention = attention_variant(setup.attention)
-                        .make({.sizes = sizes,
-                               .options = setup.attention_options,
-                               .parameters = parameters_.scoped(name + "attention"),
-                               .random_key = hash_text(name, setup.seed)});
+  layer.attention = variant.make({.sizes = sizes_,
+                                  .options = setup.attention_options,
+                                  .parameters = parameters_.scoped(name + "attention"),
+                                  .random_key = hash_text(name, setup.seed)});
   const bool reads_norm = options_.norm == "post" || !layer.attention->reads_before_norm();
   if (reads_norm) layer.attention_norm = make_norm(name + "attention_norm");
   if (hidden > 0) {
@@ -121,21 +149,23 @@ Transformer::Layer Transformer::make_layer(int64_t index, const ModelSetup& setu
   return layer;
 }
 
-Var Transformer::attend(const Layer& layer, const Var& x, const ScoreBias* bias,
+Var Transformer::attend(size_t index, const Var& x, const AttentionTerms& terms,
                         const Dropout& dropout) const {
-  const int64_t batch = x.extent(0), length = x.extent(1), width = x.extent(2);
-  const Shape by_head = {batch, length, heads(), width / heads()};
+  const Layer& layer = layers_[index];
+  const int64_t batch = x.extent(0), length = x.extent(1);
+  const Shape by_head = {batch, length, sizes_.heads, sizes_.head_width};
+  const Shape by_group = {batch, length, sizes_.key_value_heads, sizes_.head_width};
   const bool projects = attention_info_.projection == Projection::query_key_value;
   AttentionInput in;
   in.x = in.memory = x;
-  in.mask.causal = true;
-  in.bias = bias;
+  in.mask = terms.mask;
+  in.bias = position_info_.biases ? &terms.bias : nullptr;
   in.dropout = dropout;
   {
     const ScopeGuard scope(Scope::projections);
     in.q = (projects ? layer.query(x) : x).reshaped(by_head);
-    in.k = (projects ? layer.key(x) : x).reshaped(by_head);
-    in.v = (projects ? layer.value(x) : x).reshaped(by_head);
+    in.k = (projects ? layer.key(x) : x).reshaped(by_group);
+    in.v = (projects ? layer.value(x) : x).reshaped(by_group);
     if (position_info_.rotates) {
       in.q = position_->rotate(in.q, Side::query, in.mask.first);
       in.k = position_->rotate(in.k, Side::key, in.mask.first);
@@ -144,7 +174,9 @@ Var Transformer::attend(const Layer& layer, const Var& x, const ScoreBias* bias,
   Var mixed;
   {
     const ScopeGuard scope(Scope::attention);
-    mixed = layer.attention->attend(in).reshaped(x.shape());
+    mixed = terms.state == nullptr ? layer.attention->attend(in)
+                                   : layer.attention->extend(terms.state->layers[index], in);
+    mixed = mixed.reshaped(x.shape());
   }
   if (!projects) return mixed;
   const ScopeGuard scope(Scope::projections);
@@ -156,23 +188,27 @@ Var Transformer::feed_forward(const Layer& layer, const Var& x) const {
   return layer.narrow(gelu(layer.widen(x)));
 }
 
-Var Transformer::logits(std::span<const int32_t> tokens, int64_t batch, int64_t length,
-                        std::span<const int64_t> labelled, const ForwardPass& pass) const {
+Var Transformer::run(std::span<const int32_t> tokens, int64_t batch, int64_t length,
+                     std::span<const int64_t> labelled, const ForwardPass& pass,
+                     AttentionTerms& terms) const {
   const ScopeGuard scope(Scope::rest);
   const bool pre_norm = options_.norm == "pre";
   DropoutKeys keys(pass);
   const double scale = position_info_.embeds ? std::sqrt(static_cast<double>(options_.width)) : 1.0;
   Var x = embedding(tokens, batch, length, embedding_, scale);
-  if (position_info_.embeds) x = position_->embed(x, {});
+  if (position_info_.embeds) x = position_->embed(x, terms.mask.first);
   x = dropout(x, keys.next(options_.dropout));
-  ScoreBias bias;
-  if (position_info_.biases) bias = position_->bias(1 - length, length - 1);
-  const ScoreBias* shared_bias = position_info_.biases ? &bias : nullptr;
-  for (const Layer& layer : layers_) {
+  if (position_info_.biases) {
+    int64_t last = length - 1;  // the last position of any query
+    for (const int64_t first : terms.mask.first) last = std::max(last, first + length - 1);
+    terms.bias = position_->bias(-last, length - 1);
+  }
+  for (size_t index = 0; index < layers_.size(); ++index) {
+    const Layer& layer = layers_[index];
     const Dropout weight_dropout = keys.next(options_.attention_dropout);
     const Var mixed =
-        attend(layer, pre_norm && layer.attention_norm ? (*layer.attention_norm)(x) : x,
-               shared_bias, weight_dropout);
+        attend(index, pre_norm && layer.attention_norm ? (*layer.attention_norm)(x) : x, terms,
+               weight_dropout);
     x = add(x, dropout(mixed, keys.next(options_.dropout)));
     if (!pre_norm) x = (*layer.attention_norm)(x);
     if (!layer.feed_forward_norm) continue;
@@ -184,6 +220,42 @@ Var Transformer::logits(std::span<const int32_t> tokens, int64_t batch, int64_t 
   x = gather_rows(x, labelled);
   if (final_norm_) x = (*final_norm_)(x);
   return options_.head == "tied" ? linear_transposed(x, embedding_) : head_(x);
+}
+
+Var Transformer::logits(std::span<const int32_t> tokens, int64_t batch, int64_t length,
+                        std::span<const int64_t> labelled, const ForwardPass& pass) const {
+  AttentionTerms terms;
+  terms.mask.causal = options_.causal();
+  terms.mask.keys = pass.row_lengths;
+  return run(tokens, batch, length, labelled, pass, terms);
+}
+
+ModelState Transformer::begin_decode(int64_t batch, int64_t max_tokens) const {
+  check(options_.causal(), "begin_decode of an encoder");
+  ModelState state;
+  state.max_tokens = max_tokens;
+  state.tokens.assign(static_cast<size_t>(batch), 0);
+  const ScopeGuard scope(Scope::attention);
+  for (const Layer& layer : layers_) {
+    state.layers.push_back(layer.attention->begin_decode(batch, max_tokens));
+  }
+  return state;
+}
+
+Var Transformer::extend(ModelState& state, std::span<const int32_t> tokens, int64_t length,
+                        std::span<const int64_t> labelled, std::span<const int64_t> taken) const {
+  check(!is_recording(), "extend records nothing: found a recording");
+  const std::vector<int64_t> first = state.tokens;
+  for (size_t b = 0; b < first.size(); ++b) {
+    const int64_t added = taken.empty() ? length : taken[b];
+    check_in_range(added, 0, length + 1, "extend: tokens taken of a row");
+    state.tokens[b] += added;
+    check_in_range(state.tokens[b], 0, state.max_tokens + 1, "extend: tokens of a row");
+  }
+  AttentionTerms terms;
+  terms.mask = {true, first, state.tokens};
+  terms.state = &state;
+  return run(tokens, static_cast<int64_t>(first.size()), length, labelled, {}, terms);
 }
 
 }  // namespace lengthwise

@@ -1,5 +1,5 @@
-// A decoder-only transformer, pre-norm or post-norm, around any registered attention variant and
-// positional scheme.
+// A decoder-only or encoder-only transformer, pre-norm or post-norm, around any registered
+// attention variant and positional scheme.
 #pragma once
 #include <memory>
 #include <optional>
@@ -11,9 +11,11 @@
 namespace lengthwise {
 
 struct ModelOptions {
+  std::string kind = "decoder";
   int64_t layers = 2;
   int64_t width = 64;
   int64_t heads = 4;
+  int64_t key_value_heads = 0;
   double feed_forward = 4;
   std::string norm = "pre";
   std::string head = "tied";
@@ -24,6 +26,8 @@ struct ModelOptions {
   void visit(OptionVisitor& v);
   /// Hidden width of the feed-forward layer, 0 without one.
   int64_t hidden_width() const;
+  /// A decoder's token sees itself and those before it, an encoder's sees all.
+  bool causal() const { return kind == "decoder"; }
 };
 
 /// What to build: names are those of the registries, values without their prefix.
@@ -35,25 +39,49 @@ struct ModelSetup {
   uint64_t seed = 0;
 };
 
+/// Sizes of a layer's attention, without batch and lengths: one head of the model's width with
+/// Projection::none.
+AttentionSizes attention_sizes(const ModelOptions& model, const AttentionInfo& attention);
+
 /// UserError names the key: heads that do not divide the width, a refused pair (with the reason).
 void check_model(const ModelSetup& setup);
 
-/// One forward pass: what dropout draws from; in evaluation nothing is dropped.
+/// One forward pass: what dropout draws from (in evaluation nothing is dropped), and padding.
 struct ForwardPass {
   bool training = false;
   uint64_t seed = 0;
   int64_t step = 0;
+  std::span<const int64_t> row_lengths{};  // [B] real tokens of each row, on the left; empty: all.
+                                           // Outlives the backward pass.
+};
+
+/// What a model remembers of the rows that it decodes.
+struct ModelState {
+  std::vector<DecodeState> layers;
+  std::vector<int64_t> tokens;  // [B] taken so far
+  int64_t max_tokens = 0;
+  int64_t bytes() const;  // as the ledger counts them
 };
 
 class Transformer {
  public:
   /// With parameters.is_counting() it can only be counted.
   Transformer(const ModelSetup& setup, ParameterSet parameters);
+  /// Around a variant and a scheme that need not be registered.
+  Transformer(const ModelSetup& setup, const AttentionVariant& variant,
+              const PositionScheme& scheme, ParameterSet parameters);
 
   /// Logits [N,V] at the N `labelled` flat positions of tokens [B,T]; only those are projected to
   /// the vocabulary.
   Var logits(std::span<const int32_t> tokens, int64_t batch, int64_t length,
              std::span<const int64_t> labelled, const ForwardPass& pass) const;
+
+  /// The state before the first token, for rows of at most max_tokens. Decoders only.
+  ModelState begin_decode(int64_t batch, int64_t max_tokens) const;
+  /// Takes T >= 1 new tokens [B,T] of every row, of which the first taken[b] are real (empty: all),
+  /// and returns what `logits` gives at the `labelled` flat positions b*T + t; inference only.
+  Var extend(ModelState& state, std::span<const int32_t> tokens, int64_t length,
+             std::span<const int64_t> labelled, std::span<const int64_t> taken = {}) const;
 
   /// Positions that the scheme can serve; 0: any.
   int64_t longest() const { return position_->longest(); }
@@ -78,16 +106,24 @@ class Transformer {
     Linear widen, narrow;
   };
 
+  /// How the layers of one pass attend.
+  struct AttentionTerms {
+    AttentionMask mask;
+    ScoreBias bias;               // where the scheme biases
+    ModelState* state = nullptr;  // decoding
+  };
+
   Norm make_norm(const std::string& name);
   Linear make_linear(const std::string& name, int64_t in, int64_t out);
-  Layer make_layer(int64_t index, const ModelSetup& setup);
-  Var attend(const Layer& layer, const Var& x, const ScoreBias* bias, const Dropout& dropout) const;
+  Layer make_layer(int64_t index, const ModelSetup& setup, const AttentionVariant& variant);
+  Var run(std::span<const int32_t> tokens, int64_t batch, int64_t length,
+          std::span<const int64_t> labelled, const ForwardPass& pass, AttentionTerms& terms) const;
+  Var attend(size_t layer, const Var& x, const AttentionTerms& terms, const Dropout& dropout) const;
   Var feed_forward(const Layer& layer, const Var& x) const;
-  /// Attention heads and their width: one of the model's width with Projection::none.
-  int64_t heads() const;
 
   ModelOptions options_;
   AttentionInfo attention_info_;
+  AttentionSizes sizes_;
   PositionInfo position_info_;
   ParameterSet parameters_;
   Var embedding_;

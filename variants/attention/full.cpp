@@ -2,6 +2,7 @@
 
 #include "nn/attention.h"
 #include "nn/definition.h"
+#include "nn/dense_attention.h"
 
 namespace lengthwise {
 namespace {
@@ -18,21 +19,27 @@ class Full final : public Attention {
     return {.name = "full",
             .summary = "scaled dot-product softmax over all keys, weights kept",
             .paper = "arXiv:1706.03762",
-            .score_bias = true};
+            .cross = true,
+            .score_bias = true,
+            .decodable = true};
   }
 
-  Full(const AttentionSetup& setup, const Options&)
-      : scale_(1.0 / std::sqrt(static_cast<double>(setup.sizes.head_width))) {}
+  Full(const AttentionSetup& setup, const Options&) : sizes_(setup.sizes) {}
 
   Var attend(const AttentionInput& in) const override {
-    return dense_attention(
-        in.q, in.k, in.v,
-        {.mask = in.mask, .bias = in.bias, .dropout = in.dropout, .scale = scale_});
+    return dense_attention(in.q, in.k, in.v, rule(in));
+  }
+
+  DecodeState begin_decode(int64_t batch, int64_t max_tokens) const override {
+    return begin_dense_decode(sizes_, batch, max_tokens);
+  }
+  Var extend(DecodeState& state, const AttentionInput& in) const override {
+    return extend_dense(state, in, rule(in));
   }
 
   template <class Scalar>
   static void define(Definition<Scalar>& a, const Options&) {
-    const double scale = 1.0 / std::sqrt(static_cast<double>(a.D));
+    const double scale = scale_of(a.D);
     a.each_output([&](int64_t b, int64_t i, int64_t h) {
       a.mix_normalised(b, i, h, [&](int64_t j) {
         using std::exp;
@@ -46,7 +53,14 @@ class Full final : public Attention {
   }
 
  private:
-  double scale_;
+  static double scale_of(int64_t width) { return 1.0 / std::sqrt(static_cast<double>(width)); }
+  DenseAttentionRule rule(const AttentionInput& in) const {
+    return {.mask = in.mask,
+            .bias = in.bias,
+            .dropout = in.dropout,
+            .scale = scale_of(sizes_.head_width)};
+  }
+  AttentionSizes sizes_;
 };
 
 const bool registered = register_attention<Full>();

@@ -7,6 +7,7 @@
 #include "kernels/rows.h"
 #include "nn/attention.h"
 #include "nn/definition.h"
+#include "nn/key_cache.h"
 
 namespace lengthwise {
 namespace {
@@ -107,13 +108,20 @@ enum class Sum { before, after, all };
 
 // states[b,g,c] <- the sum of the chunks before c, after c, or of all of them (then in c = 0 only).
 // Accumulates in double: over 65,536 tokens a float sum would lose what later chunks add.
-void sum_states(const Sizes& s, Sum sum, float* states) {
+// carried [B,G,2,D,D+1], if any, is added before the first chunk and takes the whole sum after the
+// last: a double as two floats, the second what the first has lost.
+void sum_states(const Sizes& s, Sum sum, float* states, float* carried = nullptr) {
   constexpr int64_t kElements = 64;
   const int64_t parts = pieces(s.state(), kElements), chunks = s.key_chunks();
   parallel_for(s.batch * s.groups * parts, [&](int64_t task, int) {
     const int64_t begin = task % parts * kElements, n = std::min(kElements, s.state() - begin);
     float* first = states + task / parts * chunks * s.state() + begin;
+    float* high = carried == nullptr ? nullptr : carried + task / parts * 2 * s.state() + begin;
+    float* low = high == nullptr ? nullptr : high + s.state();
     double total[kElements] = {};
+    for (int64_t e = 0; high != nullptr && e < n; ++e) {
+      total[e] = static_cast<double>(high[e]) + static_cast<double>(low[e]);
+    }
     for (int64_t step = 0; step < chunks; ++step) {
       const int64_t c = sum == Sum::after ? chunks - 1 - step : step;
       float* state = first + c * s.state();
@@ -126,12 +134,17 @@ void sum_states(const Sizes& s, Sum sum, float* states) {
     if (sum == Sum::all) {
       for (int64_t e = 0; e < n; ++e) first[e] = static_cast<float>(total[e]);
     }
+    for (int64_t e = 0; high != nullptr && e < n; ++e) {
+      high[e] = static_cast<float>(total[e]);
+      low[e] = static_cast<float>(total[e] - static_cast<double>(high[e]));
+    }
   });
 }
 
 // states [B,G,chunks,D,D+1]: what the keys before each chunk (all keys, when not causal) hold:
 // the sum of features(k_j) [v_j, 1]^T.
-void key_states(const Sizes& s, const float* k, const float* v, float* slabs, float* states) {
+void key_states(const Sizes& s, const float* k, const float* v, float* slabs, float* states,
+                float* carried) {
   parallel_for(s.batch * s.groups * s.key_chunks(), [&](int64_t task, int worker) {
     const int64_t c = task % s.key_chunks(), g = task / s.key_chunks() % s.groups,
                   b = task / s.key_chunks() / s.groups;
@@ -142,14 +155,15 @@ void key_states(const Sizes& s, const float* k, const float* v, float* slabs, fl
     multiply(s.width, s.extended(), end - begin, 1, {slab.key_features, s.width, true},
              {slab.values, s.extended()}, 0, states + s.state_at(b, g, c), s.extended());
   });
-  sum_states(s, s.causal ? Sum::before : Sum::all, states);
+  sum_states(s, s.causal ? Sum::before : Sum::all, states, carried);
 }
 
-void forward(const Sizes& s, const float* q, const float* k, const float* v, float* denominators,
-             float* out) {
+// carried: the sum over the tokens before these, which takes in these; null without any.
+void forward(const Sizes& s, const float* q, const float* k, const float* v, float* carried,
+             float* denominators, float* out) {
   Tensor slabs({thread_count(), Slab::size(s)}, Tag::workspace);
   Tensor states({s.batch, s.groups, s.key_chunks(), s.state()}, Tag::workspace);
-  key_states(s, k, v, slabs.data(), states.data());
+  key_states(s, k, v, slabs.data(), states.data(), carried);
   parallel_for(s.batch * s.heads * s.query_chunks(), [&](int64_t task, int worker) {
     const int64_t c = task % s.query_chunks(), h = task / s.query_chunks() % s.heads,
                   b = task / s.query_chunks() / s.heads, g = h / s.heads_per_group();
@@ -316,23 +330,23 @@ class Linear final : public Attention {
     return {.name = "linear",
             .summary = "elu(x)+1 features in place of softmax, O(T)",
             .paper = "arXiv:2006.16236",
+            .cross = true,
+            .decodable = true,
             .dot_product = false,
             .forms_weights = false};
   }
 
-  Linear(const AttentionSetup&, const Options& options) : chunk_(options.chunk) {}
+  Linear(const AttentionSetup& setup, const Options& options)
+      : sizes_(setup.sizes), chunk_(options.chunk) {}
 
   Var attend(const AttentionInput& in) const override {
-    check(in.bias == nullptr, "linear: a score bias, but there are no scores");
-    check_equal(in.dropout.rate, 0.0, "linear: dropout of weights that are never formed");
+    check_input(in);
     check(!in.mask.causal || in.mask.first.empty(), "linear: causal rows start at position 0");
-    const Sizes s{in.q.extent(0), in.q.extent(1), in.k.extent(1), in.q.extent(2), in.k.extent(2),
-                  in.q.extent(3), chunk_,         in.mask.causal, in.mask.keys};
+    const Sizes s = sizes_of(in, in.mask.keys);
     check(!s.causal || s.length == s.keys, "linear: causal, with other keys than queries");
-    check_equal(s.heads % s.groups, 0, "linear: query heads over key/value heads, remainder");
     Tensor out(in.q.shape(), result_tag());
     Tensor denominators({s.batch, s.length, s.heads}, result_tag());
-    forward(s, in.q.data(), in.k.data(), in.v.data(), denominators.data(), out.data());
+    forward(s, in.q.data(), in.k.data(), in.v.data(), nullptr, denominators.data(), out.data());
     const Saved saved{in.q.value(), in.k.value(), in.v.value(), out, denominators};
     return record(std::move(out), {in.q, in.k, in.v},
                   [s, saved, to_q = in.q.gradient(), to_k = in.k.gradient(),
@@ -340,6 +354,26 @@ class Linear final : public Attention {
                     backward(s, saved, from.data(), to_q ? to_q->data() : nullptr,
                              to_k ? to_k->data() : nullptr, to_v ? to_v->data() : nullptr);
                   });
+  }
+
+  /// The sum of features(k_j) [v_j, 1]^T over the tokens so far, whatever their number.
+  DecodeState begin_decode(int64_t batch, int64_t) const override {
+    const int64_t width = sizes_.head_width;
+    return {Tensor::zeros({batch, sizes_.key_value_heads, 2, width, width + 1}, Tag::state)};
+  }
+
+  Var extend(DecodeState& state, const AttentionInput& in) const override {
+    check_input(in);
+    std::vector<int64_t> taken;
+    for (int64_t b = 0; b < in.q.extent(0); ++b) {
+      taken.push_back(tokens_taken(in.mask, b, in.q.extent(1)));
+    }
+    const Sizes s = sizes_of(in, taken);
+    Tensor out(in.q.shape(), Tag::workspace);
+    Tensor denominators({s.batch, s.length, s.heads}, Tag::workspace);
+    forward(s, in.q.data(), in.k.data(), in.v.data(), state[0].data(), denominators.data(),
+            out.data());
+    return Var(out);
   }
 
   template <class Scalar>
@@ -358,7 +392,20 @@ class Linear final : public Attention {
     });
   }
 
-  static AttentionCost cost(const AttentionSizes& n, const Options& options) {
+  static AttentionCost cost(const AttentionSizes& sizes, const Options& options) {
+    AttentionCost cost = attend_cost(sizes, options);
+    // New tokens cost what a causal sequence of their own costs, in inference.
+    AttentionSizes fresh = sizes;
+    fresh.keys = fresh.queries;
+    fresh.causal = true;
+    const AttentionCost of_fresh = attend_cost(fresh, options);
+    cost.extend = of_fresh.forward;
+    cost.extend.workspace_bytes += of_fresh.saved_bytes;
+    return cost;
+  }
+
+ private:
+  static AttentionCost attend_cost(const AttentionSizes& n, const Options& options) {
     const int64_t D = n.head_width, E = D + 1, T = n.queries, S = n.keys, chunk = options.chunk;
     const int64_t by_query = n.batch * n.heads, by_key = n.batch * n.key_value_heads;
     const int64_t state = 2 * D * E;  // FLOPs of one token against a state
@@ -385,18 +432,31 @@ class Linear final : public Attention {
     cost.backward.workspace_bytes =
         ledger_bytes(4 * n.threads * slabs) + 2 * ledger_bytes(4 * by_key * chunks * D * E);
     cost.saved_bytes = ledger_bytes(4 * by_query * T);
+    cost.state_bytes = ledger_bytes(4 * by_key * 2 * D * E);
     cost.useful_forward_flops = by_key * S * state + by_query * T * state;
     return cost;
   }
 
- private:
+  static void check_input(const AttentionInput& in) {
+    check(in.bias == nullptr, "linear: a score bias, but there are no scores");
+    check_equal(in.dropout.rate, 0.0, "linear: dropout of weights that are never formed");
+    check_equal(in.q.extent(2) % in.k.extent(2), 0,
+                "linear: query heads over key/value heads, remainder");
+  }
+
+  Sizes sizes_of(const AttentionInput& in, std::span<const int64_t> real) const {
+    return {in.q.extent(0), in.q.extent(1), in.k.extent(1),
+            in.q.extent(2), in.k.extent(2), in.q.extent(3),
+            chunk_,         in.mask.causal, real};
+  }
+
   static void backward(const Sizes& s, const Saved& saved, const float* from, float* to_q,
                        float* to_k, float* to_v) {
     Tensor slabs({thread_count(), Slab::size(s)}, Tag::workspace);
     Tensor keys({s.batch, s.groups, s.key_chunks(), s.state()}, Tag::workspace);
     Tensor queries({s.batch, s.groups, s.key_chunks(), s.state()}, Tag::workspace);
     if (to_q != nullptr) {
-      key_states(s, saved.k.data(), saved.v.data(), slabs.data(), keys.data());
+      key_states(s, saved.k.data(), saved.v.data(), slabs.data(), keys.data(), nullptr);
       query_backward(s, saved, from, keys.data(), slabs.data(), to_q);
     }
     if (to_k != nullptr || to_v != nullptr) {
@@ -405,6 +465,7 @@ class Linear final : public Attention {
     }
   }
 
+  AttentionSizes sizes_;
   int64_t chunk_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "nn/attention.h"
 #include "nn/definition.h"
+#include "nn/dense_attention.h"
 
 namespace lengthwise {
 namespace {
@@ -33,23 +34,25 @@ class NoWeights final : public Attention {
             .summary = "tokens reweighed by their own dot products, nothing learned",
             .paper = "",
             .projection = Projection::none,
-            .score_bias = true};
+            .score_bias = true,
+            .decodable = true};
   }
 
-  NoWeights(const AttentionSetup&, const Options& options) : options_(options) {}
+  NoWeights(const AttentionSetup& setup, const Options& options)
+      : sizes_(setup.sizes), options_(options) {}
 
   bool reads_before_norm() const override { return options_.inputs == "raw"; }
 
   Var attend(const AttentionInput& in) const override {
-    using Normalise = DenseAttentionRule::Normalise;
-    const bool softmax = options_.normalise == "softmax";
-    return dense_attention(in.q, in.k, in.v,
-                           {.mask = in.mask,
-                            .bias = in.bias,
-                            .dropout = in.dropout,
-                            .scale = scale(in.q.extent(3), softmax),
-                            .normalise = softmax ? Normalise::softmax : Normalise::sum,
-                            .exclude_self = options_.exclude_self});
+    return dense_attention(in.q, in.k, in.v, rule(in));
+  }
+
+  // Keys and values apart: a scheme may have turned the keys.
+  DecodeState begin_decode(int64_t batch, int64_t max_tokens) const override {
+    return begin_dense_decode(sizes_, batch, max_tokens);
+  }
+  Var extend(DecodeState& state, const AttentionInput& in) const override {
+    return extend_dense(state, in, rule(in));
   }
 
   template <class Scalar>
@@ -66,16 +69,24 @@ class NoWeights final : public Attention {
   }
 
   static AttentionCost cost(const AttentionSizes& s, const Options& options) {
-    AttentionSizes one_head = s;
-    one_head.heads = one_head.key_value_heads = 1;
-    one_head.head_width = s.model_width;
-    return dense_attention_cost(one_head, options.normalise == "softmax");
+    return dense_attention_cost(s, options.normalise == "softmax");
   }
 
  private:
   static double scale(int64_t width, bool softmax) {
     return softmax ? 1.0 / std::sqrt(static_cast<double>(width)) : 1.0;
   }
+  DenseAttentionRule rule(const AttentionInput& in) const {
+    using Normalise = DenseAttentionRule::Normalise;
+    const bool softmax = options_.normalise == "softmax";
+    return {.mask = in.mask,
+            .bias = in.bias,
+            .dropout = in.dropout,
+            .scale = scale(sizes_.head_width, softmax),
+            .normalise = softmax ? Normalise::softmax : Normalise::sum,
+            .exclude_self = options_.exclude_self};
+  }
+  AttentionSizes sizes_;
   Options options_;
 };
 

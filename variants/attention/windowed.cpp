@@ -8,6 +8,7 @@
 #include "kernels/rows.h"
 #include "nn/attention.h"
 #include "nn/definition.h"
+#include "nn/key_cache.h"
 
 namespace lengthwise {
 namespace {
@@ -219,11 +220,13 @@ class Windowed final : public Attention {
             .summary = "softmax over the nearest keys only, O(T W)",
             .paper = "arXiv:2004.05150",
             .score_bias = true,
+            .decodable = true,
             .order_free = false};
   }
 
   Windowed(const AttentionSetup& setup, const Options& options)
-      : scale_(1.0 / std::sqrt(static_cast<double>(setup.sizes.head_width))),
+      : sizes_(setup.sizes),
+        scale_(1.0 / std::sqrt(static_cast<double>(setup.sizes.head_width))),
         window_(options.window) {}
 
   Var attend(const AttentionInput& in) const override {
@@ -246,6 +249,31 @@ class Windowed final : public Attention {
                                        from.data(), to_k ? to_k->data() : nullptr,
                                        to_v ? to_v->data() : nullptr);
                   });
+  }
+
+  /// The keys and values that a next token sees: position p in slot p % slots.
+  DecodeState begin_decode(int64_t batch, int64_t max_tokens) const override {
+    const int64_t slots = std::min(window_ - 1, max_tokens);
+    const Shape shape = {batch, slots, sizes_.key_value_heads, sizes_.head_width};
+    return {Tensor(shape, Tag::state), Tensor(shape, Tag::state)};
+  }
+
+  // What is remembered of each row, then its new tokens, are a sequence of their own: only
+  // distances matter.
+  Var extend(DecodeState& state, const AttentionInput& in) const override {
+    const int64_t batch = in.q.extent(0), tokens = in.q.extent(1), slots = state[0].extent(1);
+    std::vector<int64_t> remembered, keys;
+    for (int64_t b = 0; b < batch; ++b) {
+      remembered.push_back(std::min(in.mask.position(b, 0), slots));
+      keys.push_back(remembered.back() + tokens_taken(in.mask, b, tokens));
+    }
+    AttentionInput local = in;
+    local.k = Var(recent_rows(state[0], in.k, in.mask, remembered));
+    local.v = Var(recent_rows(state[1], in.v, in.mask, remembered));
+    local.mask = {true, remembered, keys};
+    store_rows(in.k, in.mask, state[0]);
+    store_rows(in.v, in.mask, state[1]);
+    return attend(local);
   }
 
   template <class Scalar>
@@ -277,16 +305,56 @@ class Windowed final : public Attention {
     }
     const int64_t band_bytes = ledger_bytes(4 * heads * T * (W + ahead));
     const int64_t slab_bytes = ledger_bytes(4 * sizes.threads * kBlock * (kBlock + W + ahead - 1));
+    const int64_t row = sizes.batch * sizes.key_value_heads * sizes.head_width;
     AttentionCost cost;
     cost.forward = {heads * 4 * sizes.head_width * by_queries, heads * seen, slab_bytes};
     cost.backward = {heads * 4 * sizes.head_width * (by_queries + by_keys), 0,
                      band_bytes + slab_bytes};
     cost.saved_bytes = band_bytes;
+    cost.extend = extend_cost(sizes, options.window);
+    cost.state_bytes = 2 * ledger_bytes(4 * std::min(options.window - 1, S) * row);
     cost.useful_forward_flops = heads * 4 * sizes.head_width * seen;
     return cost;
   }
 
  private:
+  // [B, most remembered + T, G, D]: the remembered rows in order, then the new ones.
+  static Tensor recent_rows(const Tensor& ring, const Var& rows, const AttentionMask& mask,
+                            std::span<const int64_t> remembered) {
+    const int64_t batch = rows.extent(0), tokens = rows.extent(1), slots = ring.extent(1);
+    const int64_t width = rows.extent(2) * rows.extent(3);
+    const int64_t length = *std::max_element(remembered.begin(), remembered.end()) + tokens;
+    Tensor recent({batch, length, rows.extent(2), rows.extent(3)}, Tag::workspace);
+    parallel_for(batch, [&](int64_t b, int) {
+      const int64_t kept = remembered[static_cast<size_t>(b)];
+      float* to = recent.data() + b * length * width;
+      for (int64_t i = 0; i < kept; ++i) {
+        const int64_t slot = (mask.position(b, 0) - kept + i) % slots;
+        std::copy_n(ring.data() + (b * slots + slot) * width, width, to + i * width);
+      }
+      std::copy_n(rows.data() + b * tokens * width, tokens * width, to + kept * width);
+      std::fill(to + (kept + tokens) * width, to + length * width, 0.0F);
+    });
+    return recent;
+  }
+
+  static AttentionCost::Pass extend_cost(const AttentionSizes& sizes, int64_t window) {
+    const int64_t T = sizes.queries, past = std::min(window - 1, sizes.keys - T);
+    const int64_t length = past + T, W = std::min(window, length);
+    const int64_t heads = sizes.batch * sizes.heads;
+    const auto begin_key = [&](int64_t i) { return std::max<int64_t>(past + i - W + 1, 0); };
+    int64_t seen = 0, covered = 0;
+    for (int64_t i = 0; i < T; ++i) seen += past + i + 1 - begin_key(i);
+    for (int64_t i = 0; i < T; i += kBlock) {
+      const int64_t end = std::min(i + kBlock, T);
+      covered += (end - i) * (past + end - begin_key(i));
+    }
+    const int64_t rows = sizes.batch * length * sizes.key_value_heads * sizes.head_width;
+    return {heads * 4 * sizes.head_width * covered, heads * seen,
+            2 * ledger_bytes(4 * rows) + ledger_bytes(4 * heads * T * W) +
+                ledger_bytes(4 * sizes.threads * kBlock * (kBlock + W - 1))};
+  }
+
   Band band(const AttentionInput& in) const {
     const int64_t keys = in.k.extent(1), window = std::min(window_, keys);
     return {in.q.extent(0), in.q.extent(1), keys,   in.q.extent(2),
@@ -294,6 +362,7 @@ class Windowed final : public Attention {
             in.mask};
   }
 
+  AttentionSizes sizes_;
   double scale_;
   int64_t window_;
 };

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "nn/definition.h"
 #include "nn/position.h"
 
 namespace lengthwise {
@@ -48,6 +49,19 @@ class Alibi final : public Position {
       }
     }
     return {Var(table), -least};
+  }
+
+  // Of H heads the first n, the largest power of two among them, take every 8/n-th power of 1/2;
+  // the others the powers between.
+  template <class Scalar>
+  static void define(PositionDefinition<Scalar>& a, const Options&) {
+    a.each_bias([&](int64_t h, int64_t distance) {
+      int64_t n = a.H;
+      while ((n & (n - 1)) != 0) --n;
+      const auto step = h < n ? 8.0 * static_cast<double>(h + 1) / static_cast<double>(n)
+                              : 4.0 * static_cast<double>(2 * (h - n) + 1) / static_cast<double>(n);
+      return Scalar(-std::pow(0.5, step) * static_cast<double>(std::abs(distance)));
+    });
   }
 
  private:

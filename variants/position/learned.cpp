@@ -1,3 +1,4 @@
+#include "nn/definition.h"
 #include "nn/position.h"
 
 namespace lengthwise {
@@ -31,6 +32,13 @@ class Learned final : public Position {
 
   Var embed(const Var& x, std::span<const int64_t> first) const override {
     return add_position_rows(x, table_, first);
+  }
+
+  template <class Scalar>
+  static void define(PositionDefinition<Scalar>& a, const Options&) {
+    a.each_embedded([&](int64_t b, int64_t i, int64_t c) {
+      return a.x(b, i, c) + a.parameter("table")(a.position(b, i), c);
+    });
   }
 
  private:

@@ -1,6 +1,8 @@
+#include <cmath>
 #include <vector>
 
 #include "base/random.h"
+#include "nn/definition.h"
 #include "nn/position.h"
 #include "nn/position_table.h"
 
@@ -47,6 +49,20 @@ class LinearIncremental final : public Position {
       return static_cast<double>(position) * direction_[static_cast<size_t>(c)];
     };
     return add_position_rows(x, table_.rows(x.extent(1), first, x.extent(2), value), first);
+  }
+
+  template <class Scalar>
+  static void define(PositionDefinition<Scalar>& a, const Options& options) {
+    RandomStream stream(a.random_key, Purpose::variant);
+    std::vector<double> direction(static_cast<size_t>(a.C), 1.0);
+    for (size_t c = 0; c < direction.size(); ++c) {
+      if (options.direction == "random") direction[c] = stream.normal();
+      if (options.direction == "alternating") direction[c] = std::pow(-1.0, c);
+    }
+    a.each_embedded([&](int64_t b, int64_t i, int64_t c) {
+      const auto index = static_cast<double>(a.position(b, i));
+      return a.x(b, i, c) + Scalar(options.step * index * direction[static_cast<size_t>(c)]);
+    });
   }
 
  private:

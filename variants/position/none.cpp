@@ -1,3 +1,4 @@
+#include "nn/definition.h"
 #include "nn/position.h"
 
 namespace lengthwise {
@@ -16,6 +17,9 @@ class None final : public Position {
             .shift_invariant = true};
   }
   None(const PositionSetup&, const Options&) {}
+
+  template <class Scalar>
+  static void define(PositionDefinition<Scalar>&, const Options&) {}
 };
 
 const bool registered = register_position<None>();

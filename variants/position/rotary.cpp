@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "nn/definition.h"
 #include "nn/position.h"
 #include "nn/position_table.h"
 
@@ -42,6 +43,18 @@ class Rotary final : public Position {
       return c % 2 == 0 ? std::cos(angle) : std::sin(angle);
     };
     return rotate_pairs(q_or_k, table_.rows(q_or_k.extent(1), first, width, value), first);
+  }
+
+  // (x + i y) e^(i angle), for the pair of channels (x, y)
+  template <class Scalar>
+  static void define(PositionDefinition<Scalar>& a, const Options& options) {
+    a.each_rotated([&](int64_t b, int64_t i, int64_t h, int64_t d) {
+      const double exponent = 2.0 * static_cast<double>(d / 2) / static_cast<double>(a.D);
+      const double angle = static_cast<double>(a.position(b, i)) / std::pow(options.base, exponent);
+      const Scalar cosine(std::cos(angle)), sine(std::sin(angle));
+      return d % 2 == 0 ? a.x(b, i, h, d) * cosine - a.x(b, i, h, d + 1) * sine
+                        : a.x(b, i, h, d) * cosine + a.x(b, i, h, d - 1) * sine;
+    });
   }
 
  private:

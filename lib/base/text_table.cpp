@@ -1,4 +1,4 @@
-#include "experiments/analysis/text_table.h"
+#include "base/text_table.h"
 
 #include <fmt/format.h>
 

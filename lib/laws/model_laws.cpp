@@ -1,0 +1,139 @@
+// Laws over whole models: decoding and padding reach the logits, and a model costs what is planned.
+#include "laws/decode_pieces.h"
+#include "laws/law.h"
+#include "laws/probe.h"
+#include "nn/transformer.h"
+
+namespace lengthwise {
+namespace {
+
+constexpr int64_t kBatch = 2, kVocabulary = 11;
+constexpr int64_t kLengths[] = {1, 2, 7, 65};
+
+std::string works_together(const AttentionVariant& variant, const PositionScheme& scheme) {
+  return why_refused(variant.info, scheme.info);
+}
+
+std::string needs_decode(const AttentionVariant& variant, const PositionScheme& scheme) {
+  if (!variant.info.decodable) return fmt::format("{} does not decode", variant.info.name);
+  return works_together(variant, scheme);
+}
+
+std::vector<int32_t> tokens_for(int64_t count) {
+  std::vector<int32_t> tokens;
+  for (int64_t i = 0; i < count; ++i) {
+    tokens.push_back(static_cast<int32_t>((7 * i + i * i / 3) % kVocabulary));
+  }
+  return tokens;
+}
+
+std::vector<int64_t> every_position(int64_t count) {
+  std::vector<int64_t> positions;
+  for (int64_t i = 0; i < count; ++i) positions.push_back(i);
+  return positions;
+}
+
+// Shapes that reach every part of the core.
+std::vector<ModelSetup> models(const AttentionVariant& variant, const PositionScheme& scheme) {
+  ModelSetup plain;
+  plain.model.layers = 2;
+  plain.model.width = 16;
+  plain.model.heads = 4;
+  plain.model.feed_forward = 2;
+  plain.model.initial_deviation = 0.3;
+  plain.vocabulary = kVocabulary;
+  plain.attention = std::string(variant.info.name);
+  plain.position = std::string(scheme.info.name);
+  plain.seed = 5;
+  ModelSetup other = plain;
+  other.model.norm = "post";
+  other.model.head = "free";
+  other.model.key_value_heads = 2;
+  return {plain, other};
+}
+
+std::string model_text(const ModelOptions& model, int64_t length) {
+  return fmt::format("T={} B={} {} {} head={} G={}", length, kBatch, model.kind, model.norm,
+                     model.head, model.key_value_heads);
+}
+
+void check_model_decode(const AttentionVariant& variant, const PositionScheme& scheme,
+                        Findings& findings) {
+  for (const ModelSetup& setup : models(variant, scheme)) {
+    const Transformer model(setup, variant, scheme, ParameterSet(setup.seed));
+    for (const int64_t length : kLengths) {
+      const std::vector<int32_t> tokens = tokens_for(kBatch * length);
+      const std::vector<double> expected =
+          as_doubles(model.logits(tokens, kBatch, length, every_position(kBatch * length), {})
+                         .value()
+                         .values());
+      for (const DecodePieces& pieces : decode_pieces()) {
+        findings.begin(fmt::format("{}, {}", model_text(setup.model, length), pieces.name), length);
+        std::vector<double> found = expected;
+        ModelState state = model.begin_decode(kBatch, length);
+        for (const DecodePiece& piece : pieces.of(kBatch, length)) {
+          const std::vector<int64_t> first = state.tokens;
+          std::vector<int32_t> next(static_cast<size_t>(kBatch * piece.tokens), 0);
+          for (int64_t b = 0; b < kBatch; ++b) {
+            const auto row = static_cast<size_t>(b);
+            std::copy_n(tokens.begin() + b * length + first[row], piece.taken[row],
+                        next.begin() + b * piece.tokens);
+          }
+          const Var logits = model.extend(state, next, piece.tokens,
+                                          every_position(kBatch * piece.tokens), piece.taken);
+          for (int64_t b = 0; b < kBatch; ++b) {
+            const auto row = static_cast<size_t>(b);
+            std::copy_n(logits.data() + b * piece.tokens * kVocabulary,
+                        piece.taken[row] * kVocabulary,
+                        found.begin() + (b * length + first[row]) * kVocabulary);
+          }
+        }
+        findings.error("the logits", relative_error(found, expected));
+      }
+    }
+  }
+}
+
+void check_model_padding(const AttentionVariant& variant, const PositionScheme& scheme,
+                         Findings& findings) {
+  constexpr int64_t kPadding = 3;
+  for (ModelSetup setup : models(variant, scheme)) {
+    for (const bool causal : {true, false}) {
+      if (!(causal ? variant.info.causal : variant.info.bidirectional)) continue;
+      setup.model.kind = causal ? "decoder" : "encoder";
+      const Transformer model(setup, variant, scheme, ParameterSet(setup.seed));
+      for (const int64_t length : kLengths) {
+        findings.begin(model_text(setup.model, length), length);
+        const std::vector<int32_t> tokens = tokens_for(kBatch * length);
+        const int64_t padded_length = length + kPadding;
+        std::vector<int32_t> padded(static_cast<size_t>(kBatch * padded_length), 3);
+        std::vector<int64_t> real;
+        for (int64_t b = 0; b < kBatch; ++b) {
+          std::copy_n(tokens.begin() + b * length, length, padded.begin() + b * padded_length);
+          for (int64_t t = 0; t < length; ++t) real.push_back(b * padded_length + t);
+        }
+        const std::vector<int64_t> row_lengths(kBatch, length);
+        ForwardPass pass;
+        pass.row_lengths = row_lengths;
+        const Var bare = model.logits(tokens, kBatch, length, every_position(kBatch * length), {});
+        const Var with_padding = model.logits(padded, kBatch, padded_length, real, pass);
+        findings.error("the logits of padded rows",
+                       relative_error(as_doubles(with_padding.value().values()),
+                                      as_doubles(bare.value().values())));
+      }
+    }
+  }
+}
+
+constexpr ModelLaw kLaws[] = {
+    {"model_decode", "logits token by token, or in any pieces, equal those of one pass",
+     kForwardTolerance, needs_decode, check_model_decode},
+    {"model_padding", "padded rows give the logits they give without padding, encoder and decoder",
+     kForwardTolerance, works_together, check_model_padding},
+};
+
+}  // namespace
+
+std::span<const ModelLaw> model_laws() { return kLaws; }
+
+}  // namespace lengthwise

@@ -1,0 +1,14 @@
+// What variants that are made of the operation dense_attention share: its cost, and its decoding
+// from a cache of keys and values.
+#pragma once
+#include "nn/attention.h"
+
+namespace lengthwise {
+
+AttentionCost dense_attention_cost(const AttentionSizes& sizes, bool softmax);
+
+/// Keys and values [B,max_tokens,G,D].
+DecodeState begin_dense_decode(const AttentionSizes& sizes, int64_t batch, int64_t max_tokens);
+Var extend_dense(DecodeState& state, const AttentionInput& in, DenseAttentionRule rule);
+
+}  // namespace lengthwise
