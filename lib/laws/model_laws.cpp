@@ -1,8 +1,10 @@
 // Laws over whole models: decoding and padding reach the logits, and a model costs what is planned.
+#include "base/counters.h"
+#include "base/parallel.h"
 #include "laws/decode_pieces.h"
 #include "laws/law.h"
 #include "laws/probe.h"
-#include "nn/transformer.h"
+#include "nn/model_cost.h"
 
 namespace lengthwise {
 namespace {
@@ -125,11 +127,99 @@ void check_model_padding(const AttentionVariant& variant, const PositionScheme& 
   }
 }
 
+void compare_passes(const std::string& pass, const PassCost& predicted, const Counts& counted,
+                    Findings& findings) {
+  for (size_t scope = 0; scope < kScopes; ++scope) {
+    const std::string_view name = scope_name(static_cast<Scope>(scope));
+    findings.equal(fmt::format("{} FLOPs of {}", pass, name), predicted.flops[scope],
+                   counted.flops[scope]);
+    findings.equal(fmt::format("{} exponentials of {}", pass, name), predicted.exponentials[scope],
+                   counted.exponentials[scope]);
+  }
+}
+
+// Bytes above those that were live before the model was made. The optimizer is the trainer's.
+void check_one_model_cost(const ModelSetup& setup, const AttentionVariant& variant,
+                          const PositionScheme& scheme, const BatchSizes& sizes, int threads,
+                          Findings& findings) {
+  const ModelCost predicted = model_cost(setup, variant, scheme, sizes, threads);
+  MemoryLedger& ledger = MemoryLedger::instance();
+  const MemoryUse empty = ledger.use();
+  const auto live = [&](Tag tag) {
+    const auto t = static_cast<size_t>(tag);
+    return ledger.use().live_by_tag[t] - empty.live_by_tag[t];
+  };
+  const Transformer model(setup, variant, scheme, ParameterSet(setup.seed));
+  const std::vector<int32_t> drawn = tokens_for(sizes.batch * sizes.length);
+  const DataVector<int32_t> tokens(drawn.begin(), drawn.end());
+  const std::vector<int64_t> positions = every_position(sizes.labelled);
+  const DataVector<int64_t> labelled(positions.begin(), positions.end());
+  const DataVector<int32_t> targets(static_cast<size_t>(sizes.labelled), 1);
+  const auto loss_of = [&](const ForwardPass& pass) {
+    const Var logits = model.logits(tokens, sizes.batch, sizes.length, labelled, pass);
+    const ScopeGuard scope(Scope::head);
+    return cross_entropy(logits, targets);
+  };
+  findings.equal("parameters", predicted.parameters, model.parameter_count());
+  findings.equal("parameter bytes", predicted.parameter_bytes, live(Tag::parameters));
+  ledger.reset_peaks();
+  loss_of({});
+  findings.equal("peak bytes of inference",
+                 predicted.inference_peak_bytes - predicted.optimizer_bytes,
+                 ledger.use().peak_bytes - empty.live_bytes);
+  ledger.reset_peaks();
+  reset_counters();
+  Tape tape;
+  const Recording recording(tape);
+  const Var loss = loss_of({.training = true, .seed = 1, .step = 1});
+  compare_passes("forward", predicted.forward, read_counters(), findings);
+  findings.equal("activation bytes", predicted.activation_bytes, live(Tag::activations));
+  findings.equal("data bytes", predicted.data_bytes, live(Tag::data));
+  reset_counters();
+  tape.backward(loss);
+  compare_passes("backward", predicted.backward, read_counters(), findings);
+  // The gradient of the loss itself is still there, in both.
+  findings.equal("gradient bytes", predicted.gradient_bytes, live(Tag::gradients));
+  findings.equal("peak bytes of a training step", predicted.peak_bytes - predicted.optimizer_bytes,
+                 ledger.use().peak_bytes - empty.live_bytes);
+}
+
+void check_model_cost(const AttentionVariant& variant, const PositionScheme& scheme,
+                      Findings& findings) {
+  std::vector<ModelSetup> setups = models(variant, scheme);
+  setups.push_back(setups[0]);
+  setups.back().model.feed_forward = 0;
+  setups.back().model.kind = variant.info.bidirectional ? "encoder" : "decoder";
+  setups.push_back(setups[1]);
+  setups.back().model.dropout = 0.1;
+  for (const ModelSetup& setup : setups) {
+    for (const int64_t length : {1, 7, 65, 130}) {
+      for (const int threads : {1, 2, 3}) {
+        set_thread_count(threads);
+        const int64_t tokens = kBatch * length;
+        findings.begin(
+            fmt::format("{} feed_forward={} dropout={} threads={}", model_text(setup.model, length),
+                        setup.model.feed_forward, setup.model.dropout, threads),
+            length);
+        check_one_model_cost(setup, variant, scheme, {kBatch, length, (tokens + 1) / 2}, threads,
+                             findings);
+      }
+    }
+  }
+}
+
+std::string needs_cost(const AttentionVariant& variant, const PositionScheme& scheme) {
+  if (!variant.cost) return fmt::format("{} predicts no cost", variant.info.name);
+  return works_together(variant, scheme);
+}
+
 constexpr ModelLaw kLaws[] = {
     {"model_decode", "logits token by token, or in any pieces, equal those of one pass",
      kForwardTolerance, needs_decode, check_model_decode},
     {"model_padding", "padded rows give the logits they give without padding, encoder and decoder",
      kForwardTolerance, works_together, check_model_padding},
+    {"model_cost", "planned FLOPs, exponentials, bytes and peaks of a training step are counted", 0,
+     needs_cost, check_model_cost},
 };
 
 }  // namespace

@@ -73,9 +73,10 @@ struct AttentionCost {
     int64_t flops = 0, exponentials = 0, workspace_bytes = 0;
   };
   Pass forward, backward;
-  Pass extend;              // the T queries are the last of S tokens; 0 where not decodable
-  int64_t saved_bytes = 0;  // kept for the backward beside q, k, v and o
-  int64_t state_bytes = 0;  // of rows of at most S tokens
+  Pass extend;                // the T queries are the last of S tokens; 0 where not decodable
+  int64_t saved_bytes = 0;    // kept for the backward beside q, k, v and o
+  bool saves_output = false;  // the backward reads o: it stays as long as q, k and v
+  int64_t state_bytes = 0;    // of rows of at most S tokens
   int64_t useful_forward_flops = 0;  // of the definition: pairs that are seen
 };
 

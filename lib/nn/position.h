@@ -18,6 +18,7 @@ struct PositionInfo {
   bool rotates = false;          // turns queries and keys
   bool biases = false;           // adds to the scores
   bool shift_invariant = false;  // only distances matter
+  bool tabulates = false;        // keeps a constant table [positions, width it acts on] as data
 };
 
 /// One object per model, shared by its layers. A hook that info does not name is never called.

@@ -432,6 +432,7 @@ class Linear final : public Attention {
     cost.backward.workspace_bytes =
         ledger_bytes(4 * n.threads * slabs) + 2 * ledger_bytes(4 * by_key * chunks * D * E);
     cost.saved_bytes = ledger_bytes(4 * by_query * T);
+    cost.saves_output = true;
     cost.state_bytes = ledger_bytes(4 * by_key * 2 * D * E);
     cost.useful_forward_flops = by_key * S * state + by_query * T * state;
     return cost;

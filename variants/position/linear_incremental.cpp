@@ -31,7 +31,8 @@ class LinearIncremental final : public Position {
     return {.name = "linear_incremental",
             .summary = "index times a direction, added: the form known to fail",
             .paper = "",
-            .embeds = true};
+            .embeds = true,
+            .tabulates = true};
   }
 
   LinearIncremental(const PositionSetup& setup, const Options& options) {

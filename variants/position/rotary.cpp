@@ -24,7 +24,8 @@ class Rotary final : public Position {
             .summary = "queries and keys turned by their position",
             .paper = "arXiv:2104.09864",
             .rotates = true,
-            .shift_invariant = true};
+            .shift_invariant = true,
+            .tabulates = true};
   }
 
   Rotary(const PositionSetup& setup, const Options& options) : base_(options.base) {

@@ -22,7 +22,8 @@ class Sinusoidal final : public Position {
     return {.name = "sinusoidal",
             .summary = "fixed sines and cosines added to the embeddings",
             .paper = "arXiv:1706.03762",
-            .embeds = true};
+            .embeds = true,
+            .tabulates = true};
   }
 
   Sinusoidal(const PositionSetup&, const Options& options) : base_(options.base) {}

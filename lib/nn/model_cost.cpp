@@ -1,0 +1,289 @@
+#include "nn/model_cost.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "nn/step_plan.h"
+
+namespace lengthwise {
+namespace {
+
+using Value = StepPlan::Value;
+using Block = StepPlan::Block;
+
+// Mirrors Transformer line by line: what is a variable there is one here, so that bytes live as
+// long.
+class PlannedModel {
+ public:
+  PlannedModel(StepPlan& plan, const ModelSetup& setup, const AttentionVariant& variant,
+               const PositionScheme& scheme, const BatchSizes& sizes, int threads)
+      : plan_(plan),
+        options_(setup.model),
+        position_info_(scheme.info),
+        projects_(variant.info.projection == Projection::query_key_value),
+        sizes_(sizes),
+        attention_(attention_sizes(setup.model, variant.info)) {
+    attention_.batch = sizes.batch;
+    attention_.queries = attention_.keys = sizes.length;
+    attention_.threads = threads;
+    check(static_cast<bool>(variant.cost), "model_cost of a variant that predicts none");
+    attention_cost_ = variant.cost(attention_, setup.attention_options);
+    // The model's own parameters, by name, without their values.
+    const Transformer counted(setup, variant, scheme, ParameterSet::counting());
+    for (const Parameter& parameter : counted.parameters()) {
+      parameters_.emplace_back(parameter.name, plan_.parameter(elements(parameter.shape)));
+    }
+    vocabulary_ = setup.vocabulary;
+    const std::string first_norm = "layers.0.attention_norm.gain";
+    norms_attention_ = has(first_norm);
+  }
+
+  Value loss() {
+    const int64_t rows = sizes_.labelled;
+    const Value logits = run();
+    plan_.scope = Scope::head;
+    // cross_entropy
+    const Block log_sums = plan_.result(rows).block;
+    Value loss = plan_.result(1);
+    const Block targets = plan_.allocate(4 * rows, Tag::data);
+    plan_.count(0, rows * vocabulary_);
+    return plan_.record(loss, {logits.block, log_sums, targets}, {logits},
+                        [this, rows] { plan_.count(0, rows * vocabulary_); });
+  }
+
+  int64_t parameter_count() const {
+    int64_t count = 0;
+    for (const auto& [name, value] : parameters_) count += value.floats;
+    return count;
+  }
+  const std::vector<std::pair<std::string, Value>>& parameters() const { return parameters_; }
+
+ private:
+  int64_t tokens() const { return sizes_.batch * sizes_.length; }
+
+  bool has(const std::string& name) const {
+    return std::any_of(parameters_.begin(), parameters_.end(),
+                       [&](const auto& parameter) { return parameter.first == name; });
+  }
+  const Value& parameter(const std::string& name) const {
+    const auto found = std::find_if(parameters_.begin(), parameters_.end(),
+                                    [&](const auto& parameter) { return parameter.first == name; });
+    check(found != parameters_.end(), "model_cost: no parameter " + name);
+    return found->second;
+  }
+
+  // The inputs and the parameters that a plug-in has under this prefix.
+  std::vector<Value> with_parameters(std::vector<Value> inputs, const std::string& prefix) const {
+    for (const auto& [name, value] : parameters_) {
+      if (name.starts_with(prefix)) inputs.push_back(value);
+    }
+    return inputs;
+  }
+
+  Value linear(const Value& x, const std::string& name) {
+    const Value &weight = parameter(name + ".weight"), &bias = parameter(name + ".bias");
+    const int64_t n = bias.floats, k = weight.floats / n, rows = x.floats / k;
+    plan_.count(2 * rows * n * k, 0);
+    return plan_.record(plan_.result(rows * n), {x.block}, {x, weight, bias},
+                        [this, rows, n, k] { plan_.count(4 * rows * n * k, 0); });
+  }
+
+  Value tied_head(const Value& x) {
+    const Value& table = parameter("embedding");
+    const int64_t n = vocabulary_, k = options_.width, rows = x.floats / k;
+    plan_.count(2 * rows * n * k, 0);
+    return plan_.record(plan_.result(rows * n), {x.block}, {x, table},
+                        [this, rows, n, k] { plan_.count(4 * rows * n * k, 0); });
+  }
+
+  Value norm(const Value& x, const std::string& name) {
+    const Value out = plan_.result(x.floats);
+    const Block moments = plan_.result(2 * x.floats / options_.width).block;
+    return plan_.record(out, {x.block, moments},
+                        {x, parameter(name + ".gain"), parameter(name + ".bias")}, {});
+  }
+
+  Value add(const Value& a, const Value& b) {
+    return plan_.record(plan_.result(a.floats), {}, {a, b}, {});
+  }
+
+  Value dropout(const Value& x) {
+    if (options_.dropout == 0) return x;
+    return plan_.record(plan_.result(x.floats), {}, {x}, [this, n = x.floats] {
+      const Block kept = plan_.floats(n, Tag::workspace);
+    });
+  }
+
+  Value gelu(const Value& x) {
+    plan_.count(0, x.floats);
+    return plan_.record(plan_.result(x.floats), {x.block}, {x},
+                        [this, n = x.floats] { plan_.count(0, 2 * n); });
+  }
+
+  // Tables are kept by the scheme from its first use on.
+  void tabulate(int64_t width) {
+    if (position_info_.tabulates && !table_) {
+      table_ = plan_.floats(sizes_.length * width, Tag::data);
+    }
+  }
+
+  Value rotate(const Value& x) {
+    tabulate(attention_.head_width);
+    return plan_.record(plan_.result(x.floats), {}, {x}, {});
+  }
+
+  Value embed(const Value& x) {
+    tabulate(options_.width);
+    return plan_.record(plan_.result(x.floats), {}, with_parameters({x}, "position."), {});
+  }
+
+  Value mix(const std::string& layer, const Value& q, const Value& k, const Value& v) {
+    const AttentionCost& cost = attention_cost_;
+    const Value out = plan_.result(tokens() * options_.width);
+    const Block saved =
+        plan_.allocate(cost.saved_bytes, plan_.recording() ? Tag::activations : Tag::workspace);
+    { const Block workspace = plan_.allocate(cost.forward.workspace_bytes, Tag::workspace); }
+    plan_.count(cost.forward.flops, cost.forward.exponentials);
+    std::vector<Block> kept = {q.block, k.block, v.block, saved};
+    if (cost.saves_output) kept.push_back(out.block);
+    return plan_.record(out, kept, with_parameters({q, k, v}, layer + "attention."), [this] {
+      const AttentionCost::Pass& backward = attention_cost_.backward;
+      const Block workspace = plan_.allocate(backward.workspace_bytes, Tag::workspace);
+      plan_.count(backward.flops, backward.exponentials);
+    });
+  }
+
+  Value attend(const std::string& layer, const Value& x) {
+    plan_.scope = Scope::projections;
+    Value q = projects_ ? linear(x, layer + "query") : x;
+    Value k = projects_ ? linear(x, layer + "key") : x;
+    const Value v = projects_ ? linear(x, layer + "value") : x;
+    if (position_info_.rotates) {
+      q = rotate(q);
+      k = rotate(k);
+    }
+    plan_.scope = Scope::attention;
+    const Value mixed = mix(layer, q, k, v);
+    plan_.scope = projects_ ? Scope::projections : Scope::rest;
+    const Value out = projects_ ? linear(mixed, layer + "output") : mixed;
+    plan_.scope = Scope::rest;
+    return out;
+  }
+
+  Value feed_forward(const std::string& layer, const Value& x) {
+    plan_.scope = Scope::feed_forward;
+    const Value wide = linear(x, layer + "widen");
+    const Value bent = gelu(wide);
+    const Value out = linear(bent, layer + "narrow");
+    plan_.scope = Scope::rest;
+    return out;
+  }
+
+  Value run() {
+    plan_.scope = Scope::rest;
+    const bool pre_norm = options_.norm == "pre";
+    Value x = embedding();
+    if (position_info_.embeds) x = embed(x);
+    x = dropout(x);
+    Block bias;
+    if (position_info_.biases) {
+      bias = plan_.result(attention_.heads * (2 * sizes_.length - 1)).block;
+    }
+    for (int64_t index = 0; index < options_.layers; ++index) {
+      const std::string layer = "layers." + std::to_string(index) + ".";
+      const Value mixed = [&] {
+        const Value in = pre_norm && norms_attention_ ? norm(x, layer + "attention_norm") : x;
+        return attend(layer, in);
+      }();
+      x = add(x, dropout(mixed));
+      if (!pre_norm) x = norm(x, layer + "attention_norm");
+      if (options_.hidden_width() == 0) continue;
+      const Value wide = [&] {
+        const Value in = pre_norm ? norm(x, layer + "feed_forward_norm") : x;
+        return feed_forward(layer, in);
+      }();
+      x = add(x, dropout(wide));
+      if (!pre_norm) x = norm(x, layer + "feed_forward_norm");
+    }
+    plan_.scope = Scope::head;
+    x = gather(x);
+    if (pre_norm) x = norm(x, "final_norm");
+    return options_.head == "tied" ? tied_head(x) : linear(x, "head");
+  }
+
+  Value embedding() {
+    const Value out = plan_.result(tokens() * options_.width);
+    const Block saved = plan_.allocate(4 * tokens(), Tag::data);
+    return plan_.record(out, {saved}, {parameter("embedding")}, {});
+  }
+
+  Value gather(const Value& x) {
+    const Value out = plan_.result(sizes_.labelled * options_.width);
+    const Block saved = plan_.allocate(8 * sizes_.labelled, Tag::data);
+    return plan_.record(out, {saved}, {x}, {});
+  }
+
+  StepPlan& plan_;
+  ModelOptions options_;
+  PositionInfo position_info_;
+  bool projects_, norms_attention_ = false;
+  BatchSizes sizes_;
+  AttentionSizes attention_;
+  AttentionCost attention_cost_;
+  int64_t vocabulary_ = 0;
+  std::vector<std::pair<std::string, Value>> parameters_;
+  Block table_;
+};
+
+// Tokens [B,T] and labels and their positions [N].
+std::vector<Block> batch_blocks(StepPlan& plan, const BatchSizes& sizes) {
+  return {plan.allocate(4 * sizes.batch * sizes.length, Tag::data),
+          plan.allocate(8 * sizes.labelled, Tag::data),
+          plan.allocate(4 * sizes.labelled, Tag::data)};
+}
+
+// Two moments of every parameter.
+std::vector<Block> optimizer_blocks(StepPlan& plan, const PlannedModel& model) {
+  std::vector<Block> moments;
+  for (const auto& [name, value] : model.parameters()) {
+    for (int i = 0; i < 2; ++i) moments.push_back(plan.floats(value.floats, Tag::optimizer));
+  }
+  return moments;
+}
+
+}  // namespace
+
+ModelCost model_cost(const ModelSetup& setup, const BatchSizes& sizes, int threads) {
+  return model_cost(setup, attention_variant(setup.attention), position_scheme(setup.position),
+                    sizes, threads);
+}
+
+ModelCost model_cost(const ModelSetup& setup, const AttentionVariant& variant,
+                     const PositionScheme& scheme, const BatchSizes& sizes, int threads) {
+  ModelCost cost;
+  {
+    StepPlan plan(false);
+    PlannedModel model(plan, setup, variant, scheme, sizes, threads);
+    const auto batch = batch_blocks(plan, sizes), optimizer = optimizer_blocks(plan, model);
+    model.loss();
+    cost.inference_peak_bytes = plan.peak_bytes();
+  }
+  StepPlan plan(true);
+  PlannedModel model(plan, setup, variant, scheme, sizes, threads);
+  const auto batch = batch_blocks(plan, sizes), optimizer = optimizer_blocks(plan, model);
+  const Value loss = model.loss();
+  cost.parameters = model.parameter_count();
+  cost.forward = plan.cost;
+  cost.parameter_bytes = plan.live_bytes(Tag::parameters);
+  cost.optimizer_bytes = plan.live_bytes(Tag::optimizer);
+  cost.activation_bytes = plan.live_bytes(Tag::activations);
+  cost.data_bytes = plan.live_bytes(Tag::data);
+  plan.cost = {};
+  plan.backward(loss);
+  cost.backward = plan.cost;
+  cost.gradient_bytes = plan.live_bytes(Tag::gradients);
+  cost.peak_bytes = plan.peak_bytes();
+  return cost;
+}
+
+}  // namespace lengthwise
