@@ -28,6 +28,9 @@ TEST(Comparison, TakesMediansAndExponents) {
   EXPECT_DOUBLE_EQ(law(full, Quantity::training_step_attention_seconds).values.at(512), step / 2);
   EXPECT_DOUBLE_EQ(law(full, Quantity::forward_seconds).values.at(512), step / 3);
   EXPECT_DOUBLE_EQ(law(full, Quantity::forward_attention_seconds).values.at(512), step / 6);
+  EXPECT_DOUBLE_EQ(law(full, Quantity::decode_step_seconds).values.at(512), step / 10);
+  EXPECT_DOUBLE_EQ(law(full, Quantity::decode_step_attention_seconds).values.at(512), step / 20);
+  EXPECT_DOUBLE_EQ(law(full, Quantity::state_bytes).values.at(512), 0.32 * 512 * 512);
   const double flops = 768 * 512 * 512 + 64 * 512;
   EXPECT_EQ(law(full, Quantity::training_step_attention_flops).values.at(512), flops);
   EXPECT_EQ(law(full, Quantity::training_step_flops).values.at(512), flops + 600 * 512);
@@ -145,6 +148,16 @@ TEST(Comparison, FailedRunsAreShownAndNotFitted) {
   EXPECT_NE(text.find("no memory"), std::string::npos);
   EXPECT_NE(text.find("not ok, and in no fit"), std::string::npos);
   EXPECT_NE(text.find("12, 2 not ok"), std::string::npos);
+}
+
+TEST(Comparison, FilesWithoutDecodingAreRead) {
+  Table table = sample_table(quadratic_study());
+  std::erase_if(table.columns, [](const Column& column) {
+    return column.name.starts_with("decode_step") || column.name == "state_bytes";
+  });
+  const Comparison found = compare_table(table, "results.h5");
+  EXPECT_TRUE(law(found.groups[0], Quantity::state_bytes).values.empty());
+  EXPECT_EQ(comparison_text(found).find("ecoding"), std::string::npos);
 }
 
 TEST(Comparison, OneLengthHasNoExponent) {

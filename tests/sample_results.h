@@ -21,7 +21,8 @@ struct SampleRun {
 };
 
 /// The schema of a results file, with round numbers: two repeats, the second 1 % slower and the
-/// third absent; a forward pass takes a third of a step, attention half of either.
+/// third absent; a forward pass takes a third of a step, decoding a tenth, attention half of each.
+/// Decoding's FLOPs and state are a hundredth of a step's.
 inline Table sample_table(const std::vector<SampleRun>& rows) {
   Table table;
   table.attributes["title"] = "quadratic";
@@ -46,12 +47,13 @@ inline Table sample_table(const std::vector<SampleRun>& rows) {
   std::map<std::string, Column::Texts> texts = {
       {"run_id", {}}, {"attention", {}}, {"position", {}}, {"task", {}}, {"norm", {}}};
   std::map<std::string, Column::Integers> integers = {{"seed", {}}, {"length", {}}};
-  std::map<std::string, Column::Numbers> per_repeat = {{"training_step_seconds", {}},
-                                                       {"forward_seconds", {}}};
+  std::map<std::string, Column::Numbers> per_repeat = {
+      {"training_step_seconds", {}}, {"forward_seconds", {}}, {"decode_step_seconds", {}}};
   std::map<std::string, Column::Numbers> per_repeat_scope = {{"training_step_scope_seconds", {}},
-                                                             {"forward_scope_seconds", {}}};
+                                                             {"forward_scope_seconds", {}},
+                                                             {"decode_step_scope_seconds", {}}};
   std::map<std::string, Column::Numbers> per_test;
-  Column::Numbers flops, live, peak, ngrams;
+  Column::Numbers flops, decode_flops, live, peak, state, ngrams;
   Column::Flags status;
   for (const SampleRun& row : rows) {
     texts["run_id"].push_back(fmt::format("id{}", texts["run_id"].size()));
@@ -72,15 +74,18 @@ inline Table sample_table(const std::vector<SampleRun>& rows) {
     for (const double factor : {1.0, 1.01, kNotANumber}) {
       per_repeat["training_step_seconds"].push_back(row.step_seconds * factor);
       per_repeat["forward_seconds"].push_back(row.step_seconds / 3 * factor);
+      per_repeat["decode_step_seconds"].push_back(row.step_seconds / 10 * factor);
       for (const double share : {0.5, 0.3, 0.1, 0.1, 0.0}) {
         const double seconds = row.step_seconds * factor * share;
         per_repeat_scope["training_step_scope_seconds"].push_back(seconds);
         per_repeat_scope["forward_scope_seconds"].push_back(seconds / 3);
+        per_repeat_scope["decode_step_scope_seconds"].push_back(seconds / 10);
       }
     }
     const double n = static_cast<double>(row.length);
     for (const double count : {row.attention_flops, 100 * n, 200 * n, 300 * n, 0.0}) {
       flops.push_back(count);
+      decode_flops.push_back(count / 100);
     }
     for (int scope = 0; scope < 5; ++scope) {
       for (int tag = 0; tag < 7; ++tag) {
@@ -88,6 +93,7 @@ inline Table sample_table(const std::vector<SampleRun>& rows) {
       }
     }
     peak.push_back(row.attention_bytes + 5000 * n + 9e6);
+    state.push_back(row.attention_bytes / 100);
     for (size_t i = 0; i < 2; ++i) {
       const auto at = [&](const std::vector<double>& v) { return v.empty() ? kNotANumber : v[i]; };
       per_test["accuracy"].push_back(at(row.accuracy));
@@ -104,6 +110,8 @@ inline Table sample_table(const std::vector<SampleRun>& rows) {
   }
   for (auto& [name, values] : per_test) add(name, {"run", "test_length"}, std::move(values));
   add("training_step_flops", {"run", "scope"}, std::move(flops));
+  add("decode_step_flops", {"run", "scope"}, std::move(decode_flops));
+  add("state_bytes", {"run"}, std::move(state));
   add("live_bytes", {"run", "scope", "tag"}, std::move(live));
   add("peak_total_bytes", {"run"}, std::move(peak));
   add("ngram_bits_per_byte", {"run", "context"}, std::move(ngrams));

@@ -127,6 +127,11 @@ std::vector<double> quantity_of_rows(const ColumnSource& source, Quantity quanti
     const auto values = source.numbers(name, {"run", "repeat", "scope"});
     return over_rows(values, rows, attention, scopes, median);
   };
+  const auto attention_flops = [&](const std::string& name) {
+    return over_rows(source.numbers(name, {"run", "scope"}), rows, attention, scopes, sum);
+  };
+  const bool of_decoding = quantity >= Quantity::decode_step_attention_seconds;
+  if (of_decoding && !source.has("state_bytes")) return std::vector<double>(rows, kNotANumber);
   switch (quantity) {
     case Quantity::training_step_attention_seconds:
       return attention_repeats("training_step_scope_seconds");
@@ -136,10 +141,8 @@ std::vector<double> quantity_of_rows(const ColumnSource& source, Quantity quanti
       return attention_repeats("forward_scope_seconds");
     case Quantity::forward_seconds:
       return repeats("forward_seconds");
-    case Quantity::training_step_attention_flops: {
-      const auto values = source.numbers("training_step_flops", {"run", "scope"});
-      return over_rows(values, rows, attention, scopes, sum);
-    }
+    case Quantity::training_step_attention_flops:
+      return attention_flops("training_step_flops");
     case Quantity::training_step_flops:
       return over_rows(source.numbers("training_step_flops", {"run", "scope"}), rows, 0, 1, sum);
     case Quantity::attention_activation_bytes: {
@@ -150,6 +153,14 @@ std::vector<double> quantity_of_rows(const ColumnSource& source, Quantity quanti
     }
     case Quantity::peak_total_bytes:
       return source.numbers("peak_total_bytes", {"run"});
+    case Quantity::decode_step_attention_seconds:
+      return attention_repeats("decode_step_scope_seconds");
+    case Quantity::decode_step_seconds:
+      return repeats("decode_step_seconds");
+    case Quantity::decode_step_attention_flops:
+      return attention_flops("decode_step_flops");
+    case Quantity::state_bytes:
+      return source.numbers("state_bytes", {"run"});
   }
   return {};
 }
@@ -216,6 +227,10 @@ const QuantityInfo& quantity_info(Quantity quantity) {
       {"training_step_flops", kWhole, Unit::flops},
       {"attention_activation_bytes", kAlone, Unit::bytes},
       {"peak_total_bytes", kWhole, Unit::bytes},
+      {"decode_step_attention_seconds", kAlone, Unit::seconds},
+      {"decode_step_seconds", kWhole, Unit::seconds},
+      {"decode_step_attention_flops", kAlone, Unit::flops},
+      {"state_bytes", kWhole, Unit::bytes},
   };
   return kInfos[static_cast<size_t>(quantity)];
 }

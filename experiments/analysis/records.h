@@ -22,8 +22,12 @@ enum class Quantity : uint8_t {
   training_step_flops,
   attention_activation_bytes,
   peak_total_bytes,
+  decode_step_attention_seconds,
+  decode_step_seconds,
+  decode_step_attention_flops,
+  state_bytes,
 };
-inline constexpr size_t kQuantities = 8;
+inline constexpr size_t kQuantities = 12;
 enum class Unit : uint8_t { seconds, flops, bytes };
 struct QuantityInfo {
   std::string_view name;  // in JSON
@@ -56,8 +60,8 @@ struct RunRecord {
   std::string commit, cpu;
 };
 
-/// UserError names the file and the column that is missing or is not as expected. Scores, baselines
-/// and provenance may be missing.
+/// UserError names the file and the column that is missing or is not as expected. Scores,
+/// baselines, decoding and provenance may be missing.
 std::vector<RunRecord> run_records(const Table& table, const std::string& file);
 
 }  // namespace lengthwise

@@ -301,6 +301,13 @@ std::string comparison_text(const Comparison& comparison) {
   text += quantity_table(comparison, "Memory of a training step",
                          {Quantity::attention_activation_bytes, Quantity::peak_total_bytes},
                          {"kept by attention for backward", "peak of the whole model"});
+  if (!finite_values(comparison, {Quantity::state_bytes}).empty()) {
+    text += quantity_table(comparison, "Decoding one token after the others",
+                           {Quantity::decode_step_attention_seconds, Quantity::decode_step_seconds},
+                           parts);
+    text += quantity_table(comparison, "Memory of decoding", {Quantity::state_bytes},
+                           {"remembered by all layers"});
+  }
   for (size_t i = 0; i < kScoreKinds; ++i) text += score_table(comparison, static_cast<Score>(i));
   return text + failed_table(comparison);
 }

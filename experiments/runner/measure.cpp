@@ -1,6 +1,7 @@
 #include "experiments/runner/measure.h"
 
 #include <chrono>
+#include <optional>
 
 #include "base/machine.h"
 #include "base/parallel.h"
@@ -19,6 +20,35 @@ void time_once(const Work& work, Timing& timing) {
   timing.seconds.push_back(seconds.count());
   timing.scope_seconds.push_back(timing.work.seconds);
 }
+
+// The last token of each row, decoded after the others as often as asked for.
+class DecodeStep {
+ public:
+  DecodeStep(const Transformer& model, const Batch& batch)
+      : model_(model),
+        last_positions_(static_cast<size_t>(batch.batch)),
+        state_(model.begin_decode(batch.batch, batch.length)) {
+    const int64_t before = batch.length - 1;
+    std::vector<int32_t> prompt;
+    for (int64_t b = 0; b < batch.batch; ++b) {
+      const auto row = batch.tokens.begin() + b * batch.length;
+      prompt.insert(prompt.end(), row, row + before);
+      last_tokens_.push_back(row[before]);
+      last_positions_[static_cast<size_t>(b)] = b;
+    }
+    if (before > 0) model_.extend(state_, prompt, before, {});
+    prepare();
+  }
+  int64_t state_bytes() const { return state_.bytes(); }
+  void prepare() { next_ = state_.clone(); }
+  void run() { model_.extend(next_, last_tokens_, 1, last_positions_); }
+
+ private:
+  const Transformer& model_;
+  std::vector<int32_t> last_tokens_;
+  std::vector<int64_t> last_positions_;
+  ModelState state_, next_;
+};
 
 RunCost measure_cost(Transformer& model, const Task& task, const RunConfig& config) {
   MemoryLedger& ledger = MemoryLedger::instance();
@@ -41,10 +71,19 @@ RunCost measure_cost(Transformer& model, const Task& task, const RunConfig& conf
   ledger.reset_peaks();
   step([&] { cost.kept = ledger.use(); });
   cost.step = ledger.use();
+  std::optional<DecodeStep> decode;
+  if (model.decodes()) {
+    decode.emplace(model, batch);
+    cost.state_bytes = decode->state_bytes();
+    decode->run();
+  }
   // Kinds alternate, so that the machine's drift is shared.
   for (int64_t repeat = 0; repeat < config.run.repeats; ++repeat) {
     time_once(forward, cost.forward);
     time_once([&] { step({}); }, cost.training_step);
+    if (!decode) continue;
+    decode->prepare();
+    time_once([&] { decode->run(); }, cost.decode_step);
   }
   cost.peak_resident_bytes = peak_resident_bytes();
   return cost;

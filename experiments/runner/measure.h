@@ -18,10 +18,12 @@ struct Timing {
 };
 
 struct RunCost {
-  Timing forward;        // inference mode, loss included
-  Timing training_step;  // forward, backward, clipping, AdamW
-  MemoryUse kept;        // live between the forward and the backward of a training step
-  MemoryUse step;        // peaks of a training step
+  Timing forward;           // inference mode, loss included
+  Timing training_step;     // forward, backward, clipping, AdamW
+  Timing decode_step;       // the last of `length` tokens, after the others; empty: does not decode
+  int64_t state_bytes = 0;  // what decoding remembers of rows of `length` tokens
+  MemoryUse kept;           // live between the forward and the backward of a training step
+  MemoryUse step;           // peaks of a training step
   int64_t inference_peak_bytes = 0;
   int64_t peak_resident_bytes = 0;
   double probe_flops_per_second = 0;  // of a square matrix product, timed beside

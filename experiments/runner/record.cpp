@@ -64,6 +64,16 @@ class TableBuilder {
   }
 };
 
+// What was not measured is absent in every repeat.
+Timing or_absent(const Timing& timing, size_t repeats) {
+  if (!timing.seconds.empty()) return timing;
+  Timing absent;
+  absent.seconds.assign(repeats, kAbsent);
+  absent.scope_seconds.resize(repeats);
+  for (auto& scopes : absent.scope_seconds) scopes.fill(kAbsent);
+  return absent;
+}
+
 template <class Values>
 Numbers as_numbers(const Values& values) {
   return {values.begin(), values.end()};
@@ -131,6 +141,11 @@ void add_cost(TableBuilder& t, const RunCost& cost) {
   t.table.dimensions["repeat"] = static_cast<int64_t>(cost.forward.seconds.size());
   add_timing(t, "forward", "a forward pass in inference mode", cost.forward);
   add_timing(t, "training_step", "a training step", cost.training_step);
+  const bool decodes = !cost.decode_step.seconds.empty();
+  add_timing(t, "decode_step", "decoding the last token after the others",
+             or_absent(cost.decode_step, cost.forward.seconds.size()));
+  t.number("state_bytes", decodes ? static_cast<double>(cost.state_bytes) : kAbsent, "byte",
+           "held by decoding for rows of this length");
   t.numbers("live_bytes", {"scope", "tag"}, by_scope_and_tag(cost.kept.live), "byte",
             "held between forward and backward of a training step");
   t.numbers("peak_bytes", {"scope", "tag"}, by_scope_and_tag(cost.step.peak), "byte",

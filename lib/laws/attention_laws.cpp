@@ -95,7 +95,11 @@ std::vector<double> row_outputs(const std::vector<float>& outputs, int64_t batch
 
 void check_definition(const AttentionVariant& variant, const OptionValues& options,
                       Findings& findings) {
-  for (const AttentionCase& c : definition_cases(variant)) {
+  std::vector<AttentionCase> cases = definition_cases(variant);
+  // Heads of ordinary width, so that offsets pass 65,536.
+  cases.push_back({.queries = 130, .keys = 130, .heads = 8, .groups = 8, .head_width = 64});
+  cases.back().causal = variant.info.causal;
+  for (const AttentionCase& c : cases) {
     const AttentionProbe probe(variant, options, c);
     findings.begin(c.text(options), c.queries);
     Definition<double> definition = probe.definition<double>();

@@ -111,6 +111,14 @@ int64_t ModelState::bytes() const {
   return bytes;
 }
 
+ModelState ModelState::clone() const {
+  ModelState copy = *this;
+  for (DecodeState& layer : copy.layers) {
+    for (Tensor& tensor : layer) tensor = tensor.clone(Tag::state);
+  }
+  return copy;
+}
+
 Transformer::Norm Transformer::make_norm(const std::string& name) {
   const ParameterSet scope = parameters_.scoped(name);
   return {scope.add_constant("gain", {options_.width}, 1),
@@ -231,7 +239,7 @@ Var Transformer::logits(std::span<const int32_t> tokens, int64_t batch, int64_t 
 }
 
 ModelState Transformer::begin_decode(int64_t batch, int64_t max_tokens) const {
-  check(options_.causal(), "begin_decode of an encoder");
+  check(decodes(), "begin_decode of a model that does not decode");
   ModelState state;
   state.max_tokens = max_tokens;
   state.tokens.assign(static_cast<size_t>(batch), 0);

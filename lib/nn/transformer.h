@@ -60,7 +60,8 @@ struct ModelState {
   std::vector<DecodeState> layers;
   std::vector<int64_t> tokens;  // [B] taken so far
   int64_t max_tokens = 0;
-  int64_t bytes() const;  // as the ledger counts them
+  int64_t bytes() const;     // as the ledger counts them
+  ModelState clone() const;  // that can go another way
 };
 
 class Transformer {
@@ -85,6 +86,8 @@ class Transformer {
 
   /// Positions that the scheme can serve; 0: any.
   int64_t longest() const { return position_->longest(); }
+  /// It can go token by token: a decoder whose variant says so.
+  bool decodes() const { return options_.causal() && attention_info_.decodable; }
   const std::vector<Parameter>& parameters() const { return parameters_.all(); }
   int64_t parameter_count() const { return parameters_.count(); }
   void clear_gradients() { parameters_.clear_gradients(); }
