@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -167,6 +168,46 @@ TEST_F(Program, ADamagedRunFileIsRunAgain) {
   EXPECT_EQ(again.exit_code, 0);
   EXPECT_THAT(again.err, HasSubstr("1 done now"));
   EXPECT_EQ(read_table(folder_ / "here/sweep.h5").dimensions.at("run"), 1);
+}
+
+TEST_F(Program, ChecksLawsByName) {
+  const Outcome text = run("check learned none");
+  EXPECT_EQ(text.exit_code, 0) << text.out;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("position_definition"), HasSubstr("model_decode"),
+                              HasSubstr(" 0 broken"), Not(HasSubstr("BROKEN"))));
+  const auto json = nlohmann::json::parse(run("check none --json").out);
+  ASSERT_FALSE(json.empty());
+  for (const auto& law : json) EXPECT_NE(law["holds"], false) << law;
+}
+
+TEST_F(Program, CheckRefusesWhatIsNotThere) {
+  const Outcome wrong = run("check windowd");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("did you mean 'windowed'?"));
+  EXPECT_EQ(run("check").exit_code, 2);
+  EXPECT_EQ(run("check --al").exit_code, 2);
+}
+
+TEST_F(Program, RunsEncodersAndGroupedHeads) {
+  const Outcome encoder = run(std::string("run --results r --model.kind decoder,encoder ") +
+                              "--model.heads 4 --model.key_value_heads 2 --length 32 --repeats 1");
+  EXPECT_EQ(encoder.exit_code, 0) << encoder.err;
+  const Table table = read_table(folder_ / "r/sweep.h5");
+  const auto& state = std::get<Column::Numbers>(table.find("state_bytes")->values);
+  ASSERT_EQ(state.size(), 2U);
+  EXPECT_GT(state[0], 0);
+  EXPECT_TRUE(std::isnan(state[1])) << "an encoder does not decode";
+}
+
+TEST_F(Program, RefusesHeadsThatDoNotGroupAndEncodersThatWouldSeeTheirLabels) {
+  const Outcome heads = run("run --results r --model.heads 4 --model.key_value_heads 3");
+  EXPECT_EQ(heads.exit_code, 2);
+  EXPECT_EQ(heads.err,
+            "lengthwise: model.key_value_heads: found 3, expected a divisor of model.heads = 4\n");
+  const Outcome sees = run("run --results r --model.kind encoder --train.steps 1");
+  EXPECT_EQ(sees.exit_code, 2);
+  EXPECT_THAT(sees.err, HasSubstr("uniform labels each token with the next one"));
+  EXPECT_FALSE(fs::exists(folder_ / "r"));
 }
 
 }  // namespace

@@ -173,6 +173,7 @@ json json_of(const std::vector<LawResult>& results) {
                    {"statement", statement_of(r.law)},
                    {"subject", r.subject},
                    {"cases", r.cases},
+                   {"failed_cases", r.failed_cases},
                    {"lengths", r.lengths},
                    {"worst_error", r.worst_error},
                    {"tolerance", r.tolerance},

@@ -1,11 +1,14 @@
 #include "experiments/runner/list.h"
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
 #include "base/nearest.h"
+#include "base/text_table.h"
+#include "experiments/runner/capability.h"
 #include "nn/position.h"
 #include "tasks/task.h"
 
@@ -34,12 +37,28 @@ json attention_json() {
   json all = json::array();
   for (const AttentionVariant& variant : attention_variants()) {
     const AttentionInfo& info = variant.info;
-    all.push_back({{"name", info.name},
-                   {"summary", info.summary},
-                   {"source", info.paper},
-                   {"projections", info.projection == Projection::query_key_value},
-                   {"score_bias", info.score_bias},
-                   {"options", options_json(variant.options)}});
+    const GrowthExponents exponents = growth_exponents(variant);
+    json refused = json::object();
+    for (const PositionScheme& scheme : position_schemes()) {
+      const std::string reason = why_refused(info, scheme.info);
+      if (!reason.empty()) refused[std::string(scheme.info.name)] = reason;
+    }
+    all.push_back(
+        {{"name", info.name},
+         {"summary", info.summary},
+         {"source", info.paper},
+         {"projections", info.projection == Projection::query_key_value},
+         {"causal", info.causal},
+         {"bidirectional", info.bidirectional},
+         {"cross", info.cross},
+         {"score_bias", info.score_bias},
+         {"decodes", info.decodable},
+         {"exact_softmax", is_exact_softmax(variant)},
+         {"checked", static_cast<bool>(variant.define)},
+         {"exponents",
+          {{"flops", exponents.flops}, {"memory", exponents.memory}, {"state", exponents.state}}},
+         {"not_with", refused},
+         {"options", options_json(variant.options)}});
   }
   return all;
 }
@@ -48,9 +67,10 @@ json position_json() {
   json all = json::array();
   for (const PositionScheme& scheme : position_schemes()) {
     const PositionInfo& info = scheme.info;
-    json refused = json::array();
+    json refused = json::object();
     for (const AttentionVariant& variant : attention_variants()) {
-      if (!why_refused(variant.info, info).empty()) refused.push_back(variant.info.name);
+      const std::string reason = why_refused(variant.info, info);
+      if (!reason.empty()) refused[std::string(variant.info.name)] = reason;
     }
     all.push_back({{"name", info.name},
                    {"summary", info.summary},
@@ -58,6 +78,7 @@ json position_json() {
                    {"embeds", info.embeds},
                    {"rotates", info.rotates},
                    {"biases", info.biases},
+                   {"relative", info.shift_invariant},
                    {"not_with", refused},
                    {"options", options_json(scheme.options)}});
   }
@@ -119,9 +140,13 @@ std::string entry_text(const std::string& kind, const json& entry) {
   if (entry.contains("command")) {
     text += fmt::format("  {:<20}{}\n", "", entry["command"].get<std::string>());
   }
-  if (entry.contains("not_with") && !entry["not_with"].empty()) {
-    std::vector<std::string> names = entry["not_with"];
-    text += fmt::format("  {:<20}not with {}: it forms no scores\n", "", fmt::join(names, ", "));
+  if (entry.contains("checked") && !entry["checked"].get<bool>()) {
+    text += fmt::format("  {:<20}not checked: it has no definition\n", "");
+  }
+  if (entry.contains("not_with")) {
+    for (const auto& [other, reason] : entry["not_with"].items()) {
+      text += fmt::format("  {:<20}not with {}: {}\n", "", other, reason.get<std::string>());
+    }
   }
   if (!entry.contains("options")) return text;
   for (const json& option : entry["options"]) {
@@ -132,6 +157,41 @@ std::string entry_text(const std::string& kind, const json& entry) {
   return text;
 }
 
+std::string yes(const json& entry, const char* what) {
+  return entry[what].get<bool>() ? "yes" : "no";
+}
+
+// "T^2", "T", "1" for what does not grow.
+std::string power(const json& exponent) {
+  if (!exponent.is_number() || std::isnan(exponent.get<double>())) return "-";
+  const std::string digits = format_number(std::round(exponent.get<double>() * 100) / 100);
+  return digits == "0" ? "1" : digits == "1" ? "T" : "T^" + digits;
+}
+
+// What can be done with what, at a glance.
+std::string capability_table(const std::string& kind, const json& entries) {
+  std::vector<std::vector<std::string>> rows;
+  if (kind == "attention") {
+    rows = {{"", "causal", "bidirectional", "cross", "score bias", "decodes", "exact softmax",
+             "FLOPs", "memory", "state"},
+            {"-"}};
+    for (const json& entry : entries) {
+      const json& exponents = entry["exponents"];
+      rows.push_back({entry["name"], yes(entry, "causal"), yes(entry, "bidirectional"),
+                      yes(entry, "cross"), yes(entry, "score_bias"), yes(entry, "decodes"),
+                      yes(entry, "exact_softmax"), power(exponents["flops"]),
+                      power(exponents["memory"]), power(exponents["state"])});
+    }
+  } else if (kind == "position") {
+    rows = {{"", "embeds", "rotates", "biases", "relative"}, {"-"}};
+    for (const json& entry : entries) {
+      rows.push_back({entry["name"], yes(entry, "embeds"), yes(entry, "rotates"),
+                      yes(entry, "biases"), yes(entry, "relative")});
+    }
+  }
+  return rows.empty() ? "" : aligned(rows) + "\n";
+}
+
 }  // namespace
 
 std::string list_text(const std::string& what) {
@@ -139,8 +199,9 @@ std::string list_text(const std::string& what) {
   std::string text;
   for (const std::string& kind : kKinds) {
     if (!what.empty() && kind != what) continue;
-    text += kind + "\n";
-    for (const json& entry : all_of(kind)) text += entry_text(kind, entry);
+    const json entries = all_of(kind);
+    text += (text.empty() ? "" : "\n") + kind + "\n" + capability_table(kind, entries);
+    for (const json& entry : entries) text += entry_text(kind, entry);
   }
   return text;
 }

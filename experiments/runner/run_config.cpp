@@ -187,6 +187,19 @@ std::string RunConfig::id(uint64_t data_hash) const {
   return fmt::format("{:016x}", hash_text(named));
 }
 
+std::string why_refused(const RunConfig& config) {
+  const AttentionInfo& attention = attention_variant(config.run.attention).info;
+  const std::string pair = why_refused(attention, position_scheme(config.run.position).info);
+  if (!pair.empty()) return pair;
+  const std::string mask = why_refused(attention, config.model.causal());
+  if (!mask.empty()) return mask;
+  if (config.trains && !config.model.causal() && task_entry(config.run.task).info.labels_next) {
+    return fmt::format("{} labels each token with the next one, which an encoder sees",
+                       config.run.task);
+  }
+  return "";
+}
+
 void check_run(const RunConfig& config, const Task& task) {
   const ModelSetup setup = config.model_setup(task.vocabulary());
   check_model(setup);

@@ -54,6 +54,10 @@ struct RunConfig {
 /// that this run does not use are passed over.
 RunConfig resolve_run(const OptionValues& values);
 
+/// The reason why this run cannot work whatever its sizes, or "": a scheme that the variant has no
+/// place for, a mask that it cannot do, a task whose labels an encoder would see.
+std::string why_refused(const RunConfig& config);
+
 /// UserError, before anything runs: a pair or size that cannot work, a length past what the scheme,
 /// the task or its data serves.
 void check_run(const RunConfig& config, const Task& task);

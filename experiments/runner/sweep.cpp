@@ -109,8 +109,7 @@ int run_sweep(const SweepConfig& config) {
   const Plan plan = plan_sweep(config);
   make_writable_folder(config.results / "runs");
   for (const RefusedRun& refused : plan.refused) {
-    fmt::print(stderr, "refused: {} with {}: {}\n", refused.attention, refused.position,
-               refused.reason);
+    fmt::print(stderr, "refused: {}: {}\n", refused.what, refused.reason);
   }
   size_t skipped = 0, crashed = 0, number = 0;
   for (const PlannedRun& run : plan.runs) {

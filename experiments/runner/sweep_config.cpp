@@ -196,11 +196,10 @@ Plan plan_sweep(const SweepConfig& config) {
       rest /= choices.size();
     }
     RunConfig run = resolve_run(values);
-    const std::string reason = why_refused(attention_variant(run.run.attention).info,
-                                           position_scheme(run.run.position).info);
-    if (!reason.empty()) {
+    if (const std::string reason = why_refused(run); !reason.empty()) {
       if (refused.insert(reason).second) {
-        plan.refused.push_back({run.run.attention, run.run.position, reason});
+        plan.refused.push_back(
+            {fmt::format("{} with {}", run.run.attention, run.run.position), reason});
       }
       continue;
     }

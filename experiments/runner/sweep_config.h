@@ -31,12 +31,12 @@ struct PlannedRun {
 };
 
 struct RefusedRun {
-  std::string attention, position, reason;
+  std::string what, reason;  // "linear with alibi"
 };
 
 struct Plan {
   std::vector<PlannedRun> runs;     // interleaved: variants change fastest
-  std::vector<RefusedRun> refused;  // pairs that cannot work
+  std::vector<RefusedRun> refused;  // combinations that cannot work
 };
 
 /// The grid, expanded, checked and without repetitions. UserError where a cell cannot run, a key is

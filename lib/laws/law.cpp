@@ -55,6 +55,7 @@ void Findings::begin(std::string what, int64_t length) {
 }
 
 void Findings::fail(const std::string& how) {
+  ++result_.failed_cases;
   if (result_.failure.empty()) result_.failure = what_ + ": " + how;
 }
 

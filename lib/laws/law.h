@@ -17,7 +17,7 @@ namespace lengthwise {
 struct LawResult {
   std::string law, subject;
   double tolerance = 0;  // 0: to the bit, or to the unit
-  int64_t cases = 0;
+  int64_t cases = 0, failed_cases = 0;
   double worst_error = 0;
   std::set<int64_t> lengths;  // tried
   std::string failure;        // the first case that broke it; "" where it holds

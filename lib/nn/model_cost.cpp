@@ -51,6 +51,8 @@ class PlannedModel {
                         [this, rows] { plan_.count(0, rows * vocabulary_); });
   }
 
+  int64_t state_bytes() const { return options_.layers * attention_cost_.state_bytes; }
+
   int64_t parameter_count() const {
     int64_t count = 0;
     for (const auto& [name, value] : parameters_) count += value.floats;
@@ -273,6 +275,7 @@ ModelCost model_cost(const ModelSetup& setup, const AttentionVariant& variant,
   const auto batch = batch_blocks(plan, sizes), optimizer = optimizer_blocks(plan, model);
   const Value loss = model.loss();
   cost.parameters = model.parameter_count();
+  cost.state_bytes = setup.model.causal() ? model.state_bytes() : 0;
   cost.forward = plan.cost;
   cost.parameter_bytes = plan.live_bytes(Tag::parameters);
   cost.optimizer_bytes = plan.live_bytes(Tag::optimizer);

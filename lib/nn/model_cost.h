@@ -27,6 +27,7 @@ struct ModelCost {
   int64_t activation_bytes = 0;  // held between the forward and the backward pass
   int64_t data_bytes = 0;        // tokens, labels, tables of positions; before the backward pass
   int64_t peak_bytes = 0;        // of a training step, everything included
+  int64_t state_bytes = 0;       // of decoding rows of this length; 0: does not decode
   int64_t inference_peak_bytes = 0;  // of a forward pass with loss, optimizer included
 };
 

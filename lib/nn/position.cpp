@@ -32,4 +32,15 @@ std::string why_refused(const AttentionInfo& attention, const PositionInfo& posi
   return "";
 }
 
+std::string why_refused(const AttentionInfo& attention, bool causal) {
+  if (causal && !attention.causal) {
+    return fmt::format("{} is not causal, and a decoder's tokens must not see later ones",
+                       attention.name);
+  }
+  if (!causal && !attention.bidirectional) {
+    return fmt::format("{} is causal only, and an encoder's tokens see all", attention.name);
+  }
+  return "";
+}
+
 }  // namespace lengthwise

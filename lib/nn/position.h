@@ -63,6 +63,8 @@ const PositionScheme& position_scheme(std::string_view name);
 
 /// The reason why this scheme cannot work with this variant, or "".
 std::string why_refused(const AttentionInfo& attention, const PositionInfo& position);
+/// The reason why this variant cannot work in a decoder (causal) or in an encoder, or "".
+std::string why_refused(const AttentionInfo& attention, bool causal);
 
 /// P has info() and Options and is made from (const PositionSetup&, const Options&); static define
 /// is taken if there.

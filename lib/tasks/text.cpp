@@ -28,7 +28,9 @@ class Text final : public Task {
     }
   };
 
-  static TaskInfo info() { return {"text", "next byte of a file of yours", "", /*bytes=*/true}; }
+  static TaskInfo info() {
+    return {"text", "next byte of a file of yours", "", /*bytes=*/true, /*labels_next=*/true};
+  }
 
   explicit Text(const Options& options)
       : file_(options.file),

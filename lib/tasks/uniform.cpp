@@ -20,7 +20,8 @@ class Uniform final : public Task {
   };
 
   static TaskInfo info() {
-    return {"uniform", "next of uniformly random tokens: nothing to learn, a control", ""};
+    return {"uniform", "next of uniformly random tokens: nothing to learn, a control", "",
+            /*bytes=*/false, /*labels_next=*/true};
   }
 
   explicit Uniform(const Options& options) : options_(options) {}

@@ -1,0 +1,74 @@
+// What is planned of a run is what the run records: model, optimizer and batch together.
+#include "nn/model_cost.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "experiments/runner/measure.h"
+
+namespace lengthwise {
+namespace {
+
+template <class Numbers>
+int64_t sum(const Numbers& numbers) {
+  return std::accumulate(numbers.begin(), numbers.end(), int64_t{0});
+}
+
+class PlannedRun
+    : public testing::TestWithParam<std::tuple<const char*, const char*, const char*>> {};
+
+TEST_P(PlannedRun, CostsWhatIsRecorded) {
+  const auto& [attention, position, task] = GetParam();
+  const RunConfig config = resolve_run({{"attention", attention},
+                                        {"position", position},
+                                        {"task", task},
+                                        {"length", "96"},
+                                        {"batch", "3"},
+                                        {"repeats", "1"},
+                                        {"threads", "2"}});
+  const int64_t before = MemoryLedger::instance().use().live_bytes;
+  const RunResult run = execute_run(config, [](const std::string&) {});
+  const auto tasks = config.make_task();
+  const Batch batch = tasks->training_batch(0, 0, 3, 96);
+  const auto labelled = static_cast<int64_t>(batch.labelled.size());
+  const ModelCost planned = model_cost(config.model_setup(run.vocabulary), {3, 96, labelled}, 2);
+  EXPECT_EQ(planned.parameters, run.parameters);
+  EXPECT_EQ(planned.peak_bytes, run.cost.step.peak_bytes - before);
+  EXPECT_EQ(planned.inference_peak_bytes, run.cost.inference_peak_bytes - before);
+  const auto kept = [&](Tag tag) { return run.cost.kept.live_by_tag[static_cast<size_t>(tag)]; };
+  EXPECT_EQ(planned.activation_bytes, kept(Tag::activations));
+  EXPECT_EQ(planned.optimizer_bytes, kept(Tag::optimizer));
+  EXPECT_EQ(planned.parameter_bytes, kept(Tag::parameters));
+  EXPECT_EQ(planned.state_bytes, run.cost.state_bytes);
+  EXPECT_EQ(planned.forward.flops, run.cost.forward.work.flops);
+  EXPECT_EQ(sum(planned.forward.flops) + sum(planned.backward.flops),
+            run.cost.training_step.work.total_flops());
+  EXPECT_EQ(sum(planned.forward.exponentials) + sum(planned.backward.exponentials),
+            run.cost.training_step.work.total_exponentials());
+}
+
+INSTANTIATE_TEST_SUITE_P(Pairs, PlannedRun,
+                         testing::Values(std::tuple{"full", "rotary", "mqar"},
+                                         std::tuple{"windowed", "alibi", "uniform"},
+                                         std::tuple{"linear", "learned", "mqar"},
+                                         std::tuple{"no_weights", "sinusoidal", "uniform"}));
+
+// A plan allocates nothing, whatever the size.
+TEST(ModelCost, PlansWhatNoMachineHolds) {
+  ModelSetup setup;
+  setup.model.layers = 4;
+  setup.model.width = 1024;
+  setup.vocabulary = 50000;
+  setup.attention = "full";
+  setup.position = "rotary";
+  const int64_t before = MemoryLedger::instance().use().live_bytes;
+  const ModelCost cost = model_cost(setup, {1, 1 << 20, 1 << 20}, 2);
+  EXPECT_EQ(MemoryLedger::instance().use().live_bytes, before);
+  const int64_t weights = int64_t{4} * 4 * 4 * (int64_t{1} << 40);  // layers, heads, bytes, T^2
+  EXPECT_GT(cost.activation_bytes, weights);
+  EXPECT_GT(cost.peak_bytes, cost.activation_bytes);
+}
+
+}  // namespace
+}  // namespace lengthwise
