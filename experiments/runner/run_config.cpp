@@ -189,10 +189,9 @@ std::string RunConfig::id(uint64_t data_hash) const {
 
 std::string why_refused(const RunConfig& config) {
   const AttentionInfo& attention = attention_variant(config.run.attention).info;
-  const std::string pair = why_refused(attention, position_scheme(config.run.position).info);
-  if (!pair.empty()) return pair;
-  const std::string mask = why_refused(attention, config.model.causal());
-  if (!mask.empty()) return mask;
+  std::string reason = why_refused(attention, position_scheme(config.run.position).info);
+  if (reason.empty()) reason = why_refused(attention, config.model.causal());
+  if (!reason.empty()) return reason;
   if (config.trains && !config.model.causal() && task_entry(config.run.task).info.labels_next) {
     return fmt::format("{} labels each token with the next one, which an encoder sees",
                        config.run.task);

@@ -65,4 +65,18 @@ struct DenseAttentionRule {
 /// [B,H,T,S] for the backward pass. A query that sees no key gets 0. The bias gets no gradient.
 Var dense_attention(const Var& q, const Var& k, const Var& v, const DenseAttentionRule& rule);
 
+/// [B,T,H,D] = phi(q) sum phi(k) v^T / (phi(q) . sum phi(k)) over the keys seen, phi(x) = elu(x)+1;
+/// q [B,T,H,D], k, v [B,S,G,D], H % G == 0. In chunks of so many tokens: within one by scores,
+/// between them by sums [D,D+1], kept in double; time and memory O(T). Causal rows begin at
+/// position 0. A query that sees no key gets 0. Katharopoulos et al. 2020, arXiv:2006.16236.
+Var linear_attention(const Var& q, const Var& k, const Var& v, const AttentionMask& mask,
+                     int64_t chunk);
+
+/// What linear attention remembers of the tokens so far, whatever their number: the sum of
+/// phi(k) [v, 1]^T as doubles, each in two floats. Zeros before the first token.
+Shape linear_attention_state(int64_t batch, int64_t groups, int64_t width);
+/// Takes T new tokens, of which row b's first taken[b] are real; inference only.
+Var extend_linear_attention(const Var& q, const Var& k, const Var& v,
+                            std::span<const int64_t> taken, int64_t chunk, Tensor& state);
+
 }  // namespace lengthwise

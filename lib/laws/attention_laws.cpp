@@ -33,9 +33,11 @@ std::vector<AttentionCase> definition_cases(const AttentionVariant& variant) {
     }
   }
   if (variant.info.cross && variant.info.bidirectional) {
-    for (const auto& [queries, keys] :
-         {std::pair{1, 7}, std::pair{7, 1}, std::pair{65, 2}, std::pair{63, 130}}) {
-      all.push_back({.queries = queries, .keys = keys, .heads = 4, .causal = false});
+    for (const int64_t queries : kLawLengths) {
+      for (const int64_t keys : kLawLengths) {
+        if (queries == keys) continue;
+        all.push_back({.queries = queries, .keys = keys, .heads = 4, .causal = false});
+      }
     }
   }
   return all;

@@ -167,7 +167,7 @@ class PlannedModel {
     plan_.scope = Scope::attention;
     const Value mixed = mix(layer, q, k, v);
     plan_.scope = projects_ ? Scope::projections : Scope::rest;
-    const Value out = projects_ ? linear(mixed, layer + "output") : mixed;
+    Value out = projects_ ? linear(mixed, layer + "output") : mixed;
     plan_.scope = Scope::rest;
     return out;
   }
@@ -176,7 +176,7 @@ class PlannedModel {
     plan_.scope = Scope::feed_forward;
     const Value wide = linear(x, layer + "widen");
     const Value bent = gelu(wide);
-    const Value out = linear(bent, layer + "narrow");
+    Value out = linear(bent, layer + "narrow");
     plan_.scope = Scope::rest;
     return out;
   }

@@ -50,7 +50,7 @@ class Rotary final : public Position {
   template <class Scalar>
   static void define(PositionDefinition<Scalar>& a, const Options& options) {
     a.each_rotated([&](int64_t b, int64_t i, int64_t h, int64_t d) {
-      const double exponent = 2.0 * static_cast<double>(d / 2) / static_cast<double>(a.D);
+      const double exponent = static_cast<double>(d - d % 2) / static_cast<double>(a.D);
       const double angle = static_cast<double>(a.position(b, i)) / std::pow(options.base, exponent);
       const Scalar cosine(std::cos(angle)), sine(std::sin(angle));
       return d % 2 == 0 ? a.x(b, i, h, d) * cosine - a.x(b, i, h, d + 1) * sine

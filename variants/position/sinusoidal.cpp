@@ -40,7 +40,7 @@ class Sinusoidal final : public Position {
   template <class Scalar>
   static void define(PositionDefinition<Scalar>& a, const Options& options) {
     a.each_embedded([&](int64_t b, int64_t i, int64_t c) {
-      const double exponent = 2.0 * static_cast<double>(c / 2) / static_cast<double>(a.C);
+      const double exponent = static_cast<double>(c - c % 2) / static_cast<double>(a.C);
       const double angle = static_cast<double>(a.position(b, i)) / std::pow(options.base, exponent);
       return a.x(b, i, c) + Scalar(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
     });
