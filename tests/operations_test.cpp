@@ -157,26 +157,35 @@ TEST(Operations, AddAndAValueUsedTwice) {
 
 TEST(Operations, CrossEntropy) {
   const std::vector<int32_t> targets = {4, 0, 4, 8};
-  check_operation(
-      "cross_entropy", {random_var({4, 9}, 1)},
-      [&](const std::vector<Var>& in) { return cross_entropy(in[0], targets); },
-      [&]<class S>(Arrays<S>& in) {
-        using std::exp;
-        using std::log;
-        Array<S> out(Shape{1});
-        for (int64_t n = 0; n < 4; ++n) {
-          S sum(0);
-          for (int64_t c = 0; c < 9; ++c) sum += exp(in[0](n, c));
-          out.data[0] += (log(sum) - in[0](n, targets[static_cast<size_t>(n)])) / S(4);
-        }
-        return out;
-      });
+  for (const double smoothing : {0.0, 0.1, 0.9}) {
+    check_operation(
+        "cross_entropy", {random_var({4, 9}, 1)},
+        [&](const std::vector<Var>& in) { return cross_entropy(in[0], targets, smoothing); },
+        [&]<class S>(Arrays<S>& in) {
+          using std::exp;
+          using std::log;
+          Array<S> out(Shape{1});
+          for (int64_t n = 0; n < 4; ++n) {
+            S sum(0);
+            for (int64_t c = 0; c < 9; ++c) sum += exp(in[0](n, c));
+            for (int64_t c = 0; c < 9; ++c) {
+              const bool right = c == targets[static_cast<size_t>(n)];
+              const double wanted = smoothing / 9 + (right ? 1 - smoothing : 0);
+              out.data[0] += S(wanted) * (log(sum) - in[0](n, c)) / S(4);
+            }
+          }
+          return out;
+        });
+  }
 }
 
 TEST(Operations, CrossEntropyOfHugeLogitsIsFinite) {
   Tensor logits({1, 3}, Tag::data);
   std::ranges::copy(std::vector<float>{1e4F, -1e4F, 0.0F}, logits.data());
   const std::vector<int32_t> target = {1};
+  EXPECT_FLOAT_EQ(cross_entropy(Var(logits), target).data()[0], 2e4F);
+  EXPECT_FLOAT_EQ(cross_entropy(Var(logits), target, 0.3).data()[0], 0.7F * 2e4F + 0.3F * 1e4F);
+  logits.data()[2] = -HUGE_VALF;  // a class that is ruled out
   EXPECT_FLOAT_EQ(cross_entropy(Var(logits), target).data()[0], 2e4F);
 }
 

@@ -40,8 +40,9 @@ Var dropout(const Var& x, const Dropout& dropout);
 /// [N,C]: the rows of x [..., C] that `rows` [N] names, counted over all leading axes.
 Var gather_rows(const Var& x, std::span<const int64_t> rows);
 
-/// Mean over rows of -log softmax(logits)[target], in nats: [1]; logits [N,V], targets [N].
-Var cross_entropy(const Var& logits, std::span<const int32_t> targets);
+/// Mean over rows of -sum(q log softmax(logits)), in nats: [1]; logits [N,V], targets [N];
+/// q = (1 - smoothing) one_hot(target) + smoothing / V. Szegedy et al. 2016, arXiv:1512.00567.
+Var cross_entropy(const Var& logits, std::span<const int32_t> targets, double smoothing = 0);
 
 /// Rotates each pair (2d, 2d+1) of the last axis by the angle whose cosine and sine stand in
 /// table [positions, D/2, 2] at row first(b) + i; x [B,T,H,D], D even.
