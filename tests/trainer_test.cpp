@@ -138,6 +138,24 @@ TEST_F(Training, EndsBeforeALossThatIsNotFiniteTouchesAWeight) {
   EXPECT_EQ(weights_of(model), before);
 }
 
+TEST_F(Training, SmoothsLabelsInTheTrainingLossAlone) {
+  Transformer model(setup(), ParameterSet(5));
+  TrainRequest request;
+  request.options.steps = 1;
+  request.options.batch = 4;
+  request.options.learning_rate = 0;
+  request.options.evaluate_every = 1;
+  request.options.label_smoothing = 0.5;
+  request.length = 16;
+  request.evaluation_examples = 20;
+  const CurvePoint point = train(model, *task_, request).curve.back();
+  const Batch batch = task_->training_batch(request.seed, 0, 4, 16);
+  EXPECT_EQ(point.training_loss, forward_backward(model, batch, {}, {}, 0.5));
+  EXPECT_NE(point.training_loss, forward_backward(model, batch, {}));
+  const Batch scored = task_->evaluation_batch(request.seed, 16, 0, 20);
+  EXPECT_NEAR(point.validation_loss, forward_backward(model, scored, {}), 1e-6);
+}
+
 TEST_F(Training, StopsAtTheAccuracyAskedFor) {
   Transformer model(setup(), ParameterSet(5));
   TrainRequest request;

@@ -178,7 +178,8 @@ void add_training(TableBuilder& t, const RunConfig& c, const RunResult& r) {
     t.numbers(name, {"step"}, std::move(values), units, long_name);
   };
   column("curve_step", &CurvePoint::step, "1", "optimizer step of this point of the curve");
-  column("curve_training_loss", &CurvePoint::training_loss, "1", "loss of the step's batch, nats");
+  column("curve_training_loss", &CurvePoint::training_loss, "1",
+         "loss of the step's batch, label smoothing included, nats");
   column("curve_validation_loss", &CurvePoint::validation_loss, "1", "validation loss, nats");
   column("curve_validation_accuracy", &CurvePoint::validation_accuracy, "1",
          "share of validation labels predicted right");

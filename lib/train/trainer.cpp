@@ -28,6 +28,8 @@ void TrainOptions::visit(OptionVisitor& v) {
   v.number("final_rate", final_rate, {0, 1}, "share of the peak rate at the end of the cosine");
   v.number("clip", clip, {0, 1e9}, "largest norm of all gradients together; 0: no clipping");
   v.number("weight_decay", weight_decay, {0, 10}, "decoupled, of matrices");
+  v.number("label_smoothing", label_smoothing, {0, 0.99},
+           "share of a target that goes to all classes alike, in the training loss alone");
   v.number("beta1", beta1, {0, 0.999999}, "decay of the first moment");
   v.number("beta2", beta2, {0, 0.999999}, "decay of the second moment");
   v.integer("evaluate_every", evaluate_every, {0, kLargestSize},
@@ -75,17 +77,18 @@ LengthScore evaluate(const Transformer& model, const Task& task, uint64_t seed, 
   return score;
 }
 
-Var batch_loss(const Transformer& model, const Batch& batch, const ForwardPass& pass) {
+Var batch_loss(const Transformer& model, const Batch& batch, const ForwardPass& pass,
+               double label_smoothing) {
   const Var logits = model.logits(batch.tokens, batch.batch, batch.length, batch.labelled, pass);
   const ScopeGuard scope(Scope::head);
-  return cross_entropy(logits, batch.targets);
+  return cross_entropy(logits, batch.targets, label_smoothing);
 }
 
 double forward_backward(const Transformer& model, const Batch& batch, const ForwardPass& pass,
-                        const std::function<void()>& between) {
+                        const std::function<void()>& between, double label_smoothing) {
   Tape tape;
   const Recording recording(tape);
-  const Var loss = batch_loss(model, batch, pass);
+  const Var loss = batch_loss(model, batch, pass, label_smoothing);
   const double value = static_cast<double>(loss.data()[0]);
   if (between) between();
   if (std::isfinite(value)) tape.backward(loss);
@@ -102,7 +105,8 @@ TrainResult train(Transformer& model, const Task& task, const TrainRequest& requ
   TrainResult result;
   for (int64_t step = 0; step < options.steps; ++step) {
     const Batch batch = task.training_batch(request.seed, step, options.batch, request.length);
-    const double loss = forward_backward(model, batch, {true, request.seed, step});
+    const double loss =
+        forward_backward(model, batch, {true, request.seed, step}, {}, options.label_smoothing);
     const double norm = std::isfinite(loss) ? gradient_norm(model.parameters()) : loss;
     CurvePoint point{step + 1, loss, std::numeric_limits<double>::quiet_NaN(),
                      std::numeric_limits<double>::quiet_NaN(), seconds_since(start)};

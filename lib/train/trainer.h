@@ -16,6 +16,7 @@ struct TrainOptions {
   double final_rate = 0;
   double clip = 1;
   double weight_decay = 0.1;
+  double label_smoothing = 0;
   double beta1 = 0.9;
   double beta2 = 0.98;
   int64_t evaluate_every = 0;
@@ -43,7 +44,8 @@ LengthScore evaluate(const Transformer& model, const Task& task, uint64_t seed, 
 /// One line of the training curve. Validation is NaN where the step was not evaluated.
 struct CurvePoint {
   int64_t step = 0;
-  double training_loss = 0, validation_loss = 0, validation_accuracy = 0, seconds = 0;
+  double training_loss = 0;  // smoothed, if labels are; validation never is
+  double validation_loss = 0, validation_accuracy = 0, seconds = 0;
 };
 
 struct TrainResult {
@@ -63,12 +65,13 @@ struct TrainRequest {
 
 TrainResult train(Transformer& model, const Task& task, const TrainRequest& request);
 
-/// Mean loss over the batch's labels, in nats: [1].
-Var batch_loss(const Transformer& model, const Batch& batch, const ForwardPass& pass);
+/// Mean loss over the batch's labels, in nats: [1]; smoothed as cross_entropy says.
+Var batch_loss(const Transformer& model, const Batch& batch, const ForwardPass& pass,
+               double label_smoothing = 0);
 
 /// One training step without the update: forward on `batch`, `between` (if any), backward; returns
 /// the mean loss. Gradients add to what is there; a loss that is not finite gives none.
 double forward_backward(const Transformer& model, const Batch& batch, const ForwardPass& pass,
-                        const std::function<void()>& between = {});
+                        const std::function<void()>& between = {}, double label_smoothing = 0);
 
 }  // namespace lengthwise
