@@ -14,6 +14,7 @@ constexpr double kForward = 2e-6, kGradient = 1e-5;
 struct DotProductCase {
   std::string name;
   bool causal, biased;
+  friend void PrintTo(const DotProductCase& c, std::ostream* out) { *out << c.name; }
 };
 
 class GoldenAttention : public testing::TestWithParam<DotProductCase> {};
@@ -169,6 +170,7 @@ struct EncoderCase {
   std::string name, norm;
   int64_t layers;
   double feed_forward;
+  friend void PrintTo(const EncoderCase& c, std::ostream* out) { *out << c.name; }
 };
 
 class GoldenEncoder : public testing::TestWithParam<EncoderCase> {};
