@@ -47,6 +47,20 @@ class OptionSampler final : public OptionVisitor {
   void integers(std::string_view, std::vector<int64_t>&, IntegerRange, std::string_view) override {}
 };
 
+template <class Entry>
+LawResult try_over_options(const PlugInLaw<Entry>& law, const Entry& entry) {
+  const std::string why_not = law.why_not(entry);
+  LawResult result =
+      try_law(law.name, std::string(entry.info.name), law.tolerance, [&](Findings& findings) {
+        if (!why_not.empty()) return;
+        for (const OptionValues& options : option_samples(entry.options)) {
+          law.check(entry, options, findings);
+        }
+      });
+  result.not_tried = why_not;
+  return result;
+}
+
 }  // namespace
 
 void Findings::begin(std::string what, int64_t length) {
@@ -126,29 +140,11 @@ std::string options_text(const OptionValues& options) {
 }
 
 LawResult try_law(const AttentionLaw& law, const AttentionVariant& variant) {
-  const std::string why_not = law.why_not(variant);
-  LawResult result =
-      try_law(law.name, std::string(variant.info.name), law.tolerance, [&](Findings& findings) {
-        if (!why_not.empty()) return;
-        for (const OptionValues& options : option_samples(variant.options)) {
-          law.check(variant, options, findings);
-        }
-      });
-  result.not_tried = why_not;
-  return result;
+  return try_over_options(law, variant);
 }
 
 LawResult try_law(const PositionLaw& law, const PositionScheme& scheme) {
-  const std::string why_not = law.why_not(scheme);
-  LawResult result =
-      try_law(law.name, std::string(scheme.info.name), law.tolerance, [&](Findings& findings) {
-        if (!why_not.empty()) return;
-        for (const OptionValues& options : option_samples(scheme.options)) {
-          law.check(scheme, options, findings);
-        }
-      });
-  result.not_tried = why_not;
-  return result;
+  return try_over_options(law, scheme);
 }
 
 LawResult try_law(const ModelLaw& law, const AttentionVariant& variant,

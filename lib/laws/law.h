@@ -54,25 +54,20 @@ LawResult try_law(std::string_view law, std::string subject, double tolerance,
 std::vector<OptionValues> option_samples(const std::function<void(OptionVisitor&)>& visit);
 std::string options_text(const OptionValues& options);
 
-/// A law over attention variants. `why_not` is "" where it applies.
-struct AttentionLaw {
+/// A law over plug-ins of one kind. `why_not` is "" where it applies.
+template <class Entry>
+struct PlugInLaw {
   std::string_view name, statement;
   double tolerance;
-  std::string (*why_not)(const AttentionVariant& variant);
-  void (*check)(const AttentionVariant& variant, const OptionValues& options, Findings& findings);
+  std::string (*why_not)(const Entry& entry);
+  void (*check)(const Entry& entry, const OptionValues& options, Findings& findings);
 };
+using AttentionLaw = PlugInLaw<AttentionVariant>;
+using PositionLaw = PlugInLaw<PositionScheme>;
 std::span<const AttentionLaw> attention_laws();
-/// Over all samples of the variant's options.
-LawResult try_law(const AttentionLaw& law, const AttentionVariant& variant);
-
-/// A law over positional schemes.
-struct PositionLaw {
-  std::string_view name, statement;
-  double tolerance;
-  std::string (*why_not)(const PositionScheme& scheme);
-  void (*check)(const PositionScheme& scheme, const OptionValues& options, Findings& findings);
-};
 std::span<const PositionLaw> position_laws();
+/// Over all samples of the plug-in's options.
+LawResult try_law(const AttentionLaw& law, const AttentionVariant& variant);
 LawResult try_law(const PositionLaw& law, const PositionScheme& scheme);
 
 /// A law over whole models of one variant and one scheme, with their default options.
