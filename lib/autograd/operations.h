@@ -66,6 +66,27 @@ struct DenseAttentionRule {
 /// [B,H,T,S] for the backward pass. A query that sees no key gets 0. The bias gets no gradient.
 Var dense_attention(const Var& q, const Var& k, const Var& v, const DenseAttentionRule& rule);
 
+/// What tiled_attention is told beside its tensors.
+struct TiledAttentionRule {
+  AttentionMask mask;
+  const ScoreBias* bias = nullptr;
+  Dropout dropout;
+  double scale = 1;           // of the dot product; the bias is added after it
+  int64_t window = 0;         // keys a query sees, its own included: i-W+1..i causal, |i-j| < W not
+  bool exclude_self = false;  // the key at the query's own position has weight 0
+  int64_t keys = 0;           // only the first so many rows of k and v take part; 0: all
+};
+
+struct AttentionOutput {
+  Var out;          // [B,T,H,D]
+  Tensor log_sums;  // [B,H,T]: log of the sum of exp(score); -inf where no key is seen
+};
+
+/// dense_attention with softmax, in tiles: the same weights, the same dropped ones, and memory
+/// O(T). Dao et al. 2022, arXiv:2205.14135.
+AttentionOutput tiled_attention(const Var& q, const Var& k, const Var& v,
+                                const TiledAttentionRule& rule);
+
 /// [B,T,H,D] = phi(q) sum phi(k) v^T / (phi(q) . sum phi(k)) over the keys seen, phi(x) = elu(x)+1;
 /// q [B,T,H,D], k, v [B,S,G,D], H % G == 0. In chunks of so many tokens: within one by scores,
 /// between them by sums [D,D+1], kept in double; time and memory O(T). Causal rows begin at

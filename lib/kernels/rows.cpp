@@ -43,28 +43,6 @@ HWY_INLINE float sum_lanes(Vector v) {
   return hn::GetLane(hn::SumOfLanes(d, v));
 }
 
-float max_row(const float* row, int64_t n) {
-  const Lanes d;
-  const float lowest = -std::numeric_limits<float>::infinity();
-  Vector most = hn::Set(d, lowest);
-  over_row(
-      n, [&](int64_t i, auto load, auto) HWY_ATTR { most = hn::Max(most, load(row + i, lowest)); });
-  return hn::GetLane(hn::MaxOfLanes(d, most));
-}
-
-// exp(row - shift) into out, and its sum.
-float exp_and_sum_row(const float* row, float shift, float* out, int64_t n) {
-  const Lanes d;
-  const Vector minus = hn::Set(d, shift);
-  Vector sum = hn::Zero(d);
-  over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
-    const Vector e = hn::Exp(d, hn::Sub(load(row + i, -1e30F), minus));
-    sum = hn::Add(sum, e);
-    store(e, out + i);
-  });
-  return sum_lanes(sum);
-}
-
 // erf to 1 ulp: a polynomial of x^2 near 0 and 1 - exp(polynomial of |x|) beyond (N. Juffa's
 // coefficients, public domain).
 HWY_INLINE Vector erf_vector(Vector x) {
@@ -93,6 +71,37 @@ constexpr float kInverseSqrt2 = 0.70710678118654752440F;
 constexpr float kInverseSqrt2Pi = 0.39894228040143267794F;
 
 }  // namespace
+
+float max_row(const float* row, int64_t n) {
+  const Lanes d;
+  const float lowest = -std::numeric_limits<float>::infinity();
+  Vector most = hn::Set(d, lowest);
+  over_row(
+      n, [&](int64_t i, auto load, auto) HWY_ATTR { most = hn::Max(most, load(row + i, lowest)); });
+  return hn::GetLane(hn::MaxOfLanes(d, most));
+}
+
+float exp_and_sum_row(const float* row, float shift, float* out, int64_t n) {
+  const Lanes d;
+  const Vector minus = hn::Set(d, shift);
+  Vector sum = hn::Zero(d);
+  over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
+    const Vector e = hn::Exp(d, hn::Sub(load(row + i, -1e30F), minus));
+    sum = hn::Add(sum, e);
+    store(e, out + i);
+  });
+  return sum_lanes(sum);
+}
+
+void weight_and_slope_row(float* weight, float shift, float mean, float* slope, int64_t n) {
+  const Lanes d;
+  const Vector minus = hn::Set(d, shift), less = hn::Set(d, mean);
+  over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
+    const Vector w = hn::Exp(d, hn::Sub(load(weight + i, -1e30F), minus));
+    store(w, weight + i);
+    store(hn::Mul(w, hn::Sub(load(slope + i, 0.0F), less)), slope + i);
+  });
+}
 
 void softmax_row(float* row, int64_t n) {
   if (n == 0) return;

@@ -10,6 +10,13 @@ void softmax_row(float* row, int64_t n);
 /// row <- row / sum |row| and returns that sum; 0 leaves the row 0.
 float normalise_sum_row(float* row, int64_t n);
 
+/// The largest element; -inf for none.
+float max_row(const float* row, int64_t n);
+/// out <- exp(row - shift), and its sum; out may be row.
+float exp_and_sum_row(const float* row, float shift, float* out, int64_t n);
+/// weight <- exp(weight - shift); slope <- weight * (slope - mean): a softmax again, and its slope.
+void weight_and_slope_row(float* weight, float shift, float mean, float* slope, int64_t n);
+
 float dot_row(const float* a, const float* b, int64_t n);
 float sum_row(const float* a, int64_t n);
 /// out <- a + factor * b; out may be a.

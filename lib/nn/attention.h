@@ -76,6 +76,7 @@ struct AttentionCost {
   Pass extend;                // the T queries are the last of S tokens; 0 where not decodable
   int64_t saved_bytes = 0;    // kept for the backward beside q, k, v and o
   bool saves_output = false;  // the backward reads o: it stays as long as q, k and v
+  bool saves_bias = false;    // and so does the score bias, where there is one
   int64_t state_bytes = 0;    // of rows of at most S tokens
   int64_t useful_forward_flops = 0;  // of the definition: pairs that are seen
 };

@@ -61,4 +61,11 @@ Var extend_dense(DecodeState& state, const AttentionInput& in, DenseAttentionRul
   return dense_attention(in.q, Var(state[0]), Var(state[1]), rule);
 }
 
+Var extend_tiled(DecodeState& state, const AttentionInput& in, TiledAttentionRule rule) {
+  store_rows(in.k, in.mask, state[0]);
+  store_rows(in.v, in.mask, state[1]);
+  rule.keys = most_keys(in.mask, in.q.extent(0), in.q.extent(1));
+  return tiled_attention(in.q, Var(state[0]), Var(state[1]), rule).out;
+}
+
 }  // namespace lengthwise

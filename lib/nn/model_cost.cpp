@@ -148,6 +148,7 @@ class PlannedModel {
     plan_.count(cost.forward.flops, cost.forward.exponentials);
     std::vector<Block> kept = {q.block, k.block, v.block, saved};
     if (cost.saves_output) kept.push_back(out.block);
+    if (cost.saves_bias && bias_) kept.push_back(bias_);
     return plan_.record(out, kept, with_parameters({q, k, v}, layer + "attention."), [this] {
       const AttentionCost::Pass& backward = attention_cost_.backward;
       const Block workspace = plan_.allocate(backward.workspace_bytes, Tag::workspace);
@@ -187,9 +188,8 @@ class PlannedModel {
     Value x = embedding();
     if (position_info_.embeds) x = embed(x);
     x = dropout(x);
-    Block bias;
     if (position_info_.biases) {
-      bias = plan_.result(attention_.heads * (2 * sizes_.length - 1)).block;
+      bias_ = plan_.result(attention_.heads * (2 * sizes_.length - 1)).block;
     }
     for (int64_t index = 0; index < options_.layers; ++index) {
       const std::string layer = "layers." + std::to_string(index) + ".";
@@ -210,7 +210,9 @@ class PlannedModel {
     plan_.scope = Scope::head;
     x = gather(x);
     if (pre_norm) x = norm(x, "final_norm");
-    return options_.head == "tied" ? tied_head(x) : linear(x, "head");
+    Value logits = options_.head == "tied" ? tied_head(x) : linear(x, "head");
+    bias_.reset();
+    return logits;
   }
 
   Value embedding() {
@@ -234,7 +236,7 @@ class PlannedModel {
   AttentionCost attention_cost_;
   int64_t vocabulary_ = 0;
   std::vector<std::pair<std::string, Value>> parameters_;
-  Block table_;
+  Block table_, bias_;
 };
 
 // Tokens [B,T] and labels and their positions [N].

@@ -3,6 +3,7 @@
 #include "nn/attention.h"
 #include "nn/definition.h"
 #include "nn/dense_attention.h"
+#include "nn/tiled_attention_cost.h"
 
 namespace lengthwise {
 namespace {
@@ -44,7 +45,8 @@ class NoWeights final : public Attention {
   bool reads_before_norm() const override { return options_.inputs == "raw"; }
 
   Var attend(const AttentionInput& in) const override {
-    return dense_attention(in.q, in.k, in.v, rule(in));
+    return softmax() ? tiled_attention(in.q, in.k, in.v, softmax_rule(in)).out
+                     : dense_attention(in.q, in.k, in.v, sum_rule(in));
   }
 
   // Keys and values apart: a scheme may have turned the keys.
@@ -52,7 +54,8 @@ class NoWeights final : public Attention {
     return begin_dense_decode(sizes_, batch, max_tokens);
   }
   Var extend(DecodeState& state, const AttentionInput& in) const override {
-    return extend_dense(state, in, rule(in));
+    return softmax() ? extend_tiled(state, in, softmax_rule(in))
+                     : extend_dense(state, in, sum_rule(in));
   }
 
   template <class Scalar>
@@ -69,21 +72,29 @@ class NoWeights final : public Attention {
   }
 
   static AttentionCost cost(const AttentionSizes& s, const Options& options) {
-    return dense_attention_cost(s, options.normalise == "softmax");
+    return options.normalise == "softmax" ? tiled_attention_cost(s, /*window=*/0)
+                                          : dense_attention_cost(s, /*softmax=*/false);
   }
 
  private:
   static double scale(int64_t width, bool softmax) {
     return softmax ? 1.0 / std::sqrt(static_cast<double>(width)) : 1.0;
   }
-  DenseAttentionRule rule(const AttentionInput& in) const {
-    using Normalise = DenseAttentionRule::Normalise;
-    const bool softmax = options_.normalise == "softmax";
+  bool softmax() const { return options_.normalise == "softmax"; }
+
+  TiledAttentionRule softmax_rule(const AttentionInput& in) const {
     return {.mask = in.mask,
             .bias = in.bias,
             .dropout = in.dropout,
-            .scale = scale(sizes_.head_width, softmax),
-            .normalise = softmax ? Normalise::softmax : Normalise::sum,
+            .scale = scale(sizes_.head_width, true),
+            .exclude_self = options_.exclude_self};
+  }
+  DenseAttentionRule sum_rule(const AttentionInput& in) const {
+    return {.mask = in.mask,
+            .bias = in.bias,
+            .dropout = in.dropout,
+            .scale = scale(sizes_.head_width, false),
+            .normalise = DenseAttentionRule::Normalise::sum,
             .exclude_self = options_.exclude_self};
   }
   AttentionSizes sizes_;

@@ -1,0 +1,274 @@
+#include "kernels/tiled_attention.h"
+
+#include <cmath>
+#include <limits>
+
+#include "base/counters.h"
+#include "base/parallel.h"
+#include "kernels/multiply.h"
+#include "kernels/rows.h"
+
+namespace lengthwise {
+namespace {
+
+constexpr int64_t kQueries = 256, kKeys = 256;  // of a tile
+constexpr int64_t kStrip = 64;                  // queries of a strip where a tile is seen in part
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
+
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+struct Layout {
+  const TiledSizes& s;
+  int64_t query_stride() const { return s.heads * s.width; }
+  int64_t key_stride() const { return s.groups * s.width; }
+  int64_t query(int64_t b, int64_t i, int64_t h) const {
+    return ((b * s.queries + i) * s.heads + h) * s.width;
+  }
+  int64_t key(int64_t b, int64_t j, int64_t g) const {
+    return ((b * s.key_rows + j) * s.groups + g) * s.width;
+  }
+  int64_t row(int64_t b, int64_t h, int64_t i) const { return (b * s.heads + h) * s.queries + i; }
+};
+
+// Calls body(queries, keys) for the parts of a tile that its products run over: the whole tile
+// where every query sees every key, else strips of queries with the keys that any of them sees.
+template <class Body>
+void each_strip(const TiledSizes& s, const TiledTerms& t, int64_t b, Range queries, Range keys,
+                const Body& body) {
+  const auto sees = [&](Range rows) -> Range {
+    return {std::max(keys.begin, t.begin(b, rows.begin, s.keys)),
+            std::min(keys.end, t.end(b, rows.end - 1, s.keys))};
+  };
+  const bool whole = t.begin(b, queries.end - 1, s.keys) <= keys.begin &&
+                     t.end(b, queries.begin, s.keys) >= keys.end;
+  const int64_t step = whole ? queries.size() : kStrip;
+  for (int64_t i = queries.begin; i < queries.end; i += step) {
+    const Range rows{i, std::min(i + step, queries.end)};
+    const Range seen = sees(rows);
+    if (seen.begin < seen.end) body(rows, seen);
+  }
+}
+
+Range query_tile(const TiledSizes& s, int64_t tile) {
+  return {tile * kQueries, std::min((tile + 1) * kQueries, s.queries)};
+}
+
+// Calls body(keys) for the tiles of keys that any of these queries sees, on the grid of kKeys.
+template <class Body>
+void each_key_tile(const TiledSizes& s, const TiledTerms& t, int64_t b, Range queries,
+                   const Body& body) {
+  const int64_t begin = t.begin(b, queries.begin, s.keys), end = t.end(b, queries.end - 1, s.keys);
+  for (int64_t j = begin / kKeys * kKeys; j < end; j += kKeys) {
+    body(Range{j, std::min(j + kKeys, s.keys)});
+  }
+}
+
+// Scores of one strip [rows, keys]: scaled products, then what the terms add.
+void score_strip(const TiledSizes& s, const TiledTerms& t, int64_t b, int64_t h, Range rows,
+                 Range keys, const float* q, const float* k, float* scores) {
+  const Layout at{s};
+  const int64_t n = keys.size(), g = h / (s.heads / s.groups);
+  multiply(rows.size(), n, s.width, static_cast<float>(t.scale),
+           {q + at.query(b, rows.begin, h), at.query_stride()},
+           {k + at.key(b, keys.begin, g), at.key_stride(), true}, 0, scores, n);
+  if (t.bias == nullptr && !t.exclude_self) return;
+  for (int64_t i = rows.begin; i < rows.end; ++i) {
+    float* row = scores + (i - rows.begin) * n;
+    const int64_t position = t.position(b, i);
+    if (t.bias != nullptr) {
+      const Range seen{std::max(keys.begin, t.begin(b, i, s.keys)),
+                       std::min(keys.end, t.end(b, i, s.keys))};
+      float* from = row + seen.begin - keys.begin;
+      if (seen.size() > 0) {
+        add_scaled_row(from, 1.0F, t.bias + h * t.distances + t.zero + seen.begin - position, from,
+                       seen.size());
+      }
+    }
+    if (t.exclude_self && keys.begin <= position && position < keys.end) {
+      row[position - keys.begin] = kLowest;
+    }
+  }
+}
+
+// Zeros a row of a strip where its query does not see the strip's keys; returns where it does.
+Range clear_unseen(const TiledSizes& s, const TiledTerms& t, int64_t b, int64_t i, Range keys,
+                   float* row) {
+  const int64_t begin = std::clamp(t.begin(b, i, s.keys), keys.begin, keys.end);
+  const int64_t end = std::clamp(t.end(b, i, s.keys), begin, keys.end);
+  std::fill(row, row + (begin - keys.begin), 0.0F);
+  std::fill(row + (end - keys.begin), row + keys.size(), 0.0F);
+  return {begin, end};
+}
+
+int64_t tile_floats(const TiledSizes& s) {
+  return std::min(kQueries, s.queries) * std::min(kKeys, s.keys);
+}
+
+// The running softmax of a tile's queries.
+struct RunningRows {
+  float* most;  // largest score so far
+  float* sum;   // of exp(score - most)
+};
+
+}  // namespace
+
+int64_t tiled_forward_slab(const TiledSizes& s) {
+  return std::min(kQueries, s.queries) * (std::min(kKeys, s.keys) + 2);
+}
+int64_t tiled_backward_slab(const TiledSizes& s) { return 2 * tile_floats(s); }
+
+void tiled_attention_forward(const TiledSizes& s, const TiledTerms& t, const float* q,
+                             const float* k, const float* v, float* log_sums, float* out,
+                             float* slabs) {
+  const Layout at{s};
+  const int64_t tiles = pieces(s.queries, kQueries), group = s.heads / s.groups;
+  parallel_for(s.batch * s.heads * tiles, [&](int64_t task, int worker) {
+    // The last tiles of a causal sequence are the longest: they come first.
+    const int64_t tile = tiles - 1 - task / (s.batch * s.heads);
+    const int64_t h = task % s.heads, b = task / s.heads % s.batch, g = h / group;
+    const Range queries = query_tile(s, tile);
+    float* scores = slabs + worker * tiled_forward_slab(s);
+    const RunningRows running{scores + tile_floats(s), scores + tile_floats(s) + queries.size()};
+    std::fill_n(running.most, queries.size(), kLowest);
+    std::fill_n(running.sum, queries.size(), 0.0F);
+    for (int64_t i = queries.begin; i < queries.end; ++i) {
+      std::fill_n(out + at.query(b, i, h), s.width, 0.0F);
+    }
+    int64_t exponentials = 0;
+    const auto mix_strip = [&](Range rows, Range keys) {
+      const int64_t n = keys.size();
+      score_strip(s, t, b, h, rows, keys, q, k, scores);
+      for (int64_t i = rows.begin; i < rows.end; ++i) {
+        float* row = scores + (i - rows.begin) * n;
+        const Range seen = clear_unseen(s, t, b, i, keys, row);
+        if (seen.size() == 0) continue;
+        exponentials += seen.size();
+        float* from = row + (seen.begin - keys.begin);
+        float& most = running.most[i - queries.begin];
+        float& sum = running.sum[i - queries.begin];
+        const float higher = std::max(most, max_row(from, seen.size()));
+        if (higher == kLowest) {
+          std::fill_n(from, seen.size(), 0.0F);
+          continue;
+        }
+        const float shrink = std::exp(most - higher);
+        if (shrink != 1.0F) scale_row(shrink, out + at.query(b, i, h), s.width);
+        sum = sum * shrink + exp_and_sum_row(from, higher, from, seen.size());
+        most = higher;
+        if (t.dropout.rate > 0) {
+          dropout_row(t.dropout, at.row(b, h, i), seen.begin, from, from, seen.size());
+        }
+      }
+      multiply(rows.size(), s.width, n, 1, {scores, n},
+               {v + at.key(b, keys.begin, g), at.key_stride()}, 1, out + at.query(b, rows.begin, h),
+               at.query_stride());
+    };
+    each_key_tile(s, t, b, queries,
+                  [&](Range keys) { each_strip(s, t, b, queries, keys, mix_strip); });
+    for (int64_t i = queries.begin; i < queries.end; ++i) {
+      const float sum = running.sum[i - queries.begin];
+      log_sums[at.row(b, h, i)] =
+          sum > 0 ? running.most[i - queries.begin] + std::log(sum) : kLowest;
+      if (sum > 0) scale_row(1.0F / sum, out + at.query(b, i, h), s.width);
+    }
+    count_exponentials(exponentials);
+  });
+}
+
+int64_t tiled_query_parts(const TiledSizes& s) {
+  constexpr int64_t kTasks = 8;
+  return std::clamp<int64_t>(kTasks / (s.batch * s.groups), 1,
+                             std::max<int64_t>(1, pieces(s.keys, kKeys)));
+}
+
+// out = weights v, weights = exp(score - log_sum): slope of a score w (g - delta), with
+// g = out_gradient v^T and delta = out_gradient . out
+void tiled_attention_backward(const TiledSizes& s, const TiledTerms& t, const float* q,
+                              const float* k, const float* v, const float* out,
+                              const float* log_sums, const float* from, float* deltas,
+                              float* query_parts, float* slabs, float* to_q, float* to_k,
+                              float* to_v) {
+  const Layout at{s};
+  const int64_t parts = tiled_query_parts(s), key_tiles = pieces(s.keys, kKeys);
+  const int64_t group = s.heads / s.groups, query_floats = s.batch * s.queries * s.heads * s.width;
+  parallel_ranges(s.batch * s.queries, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t token = begin; token < end; ++token) {
+      for (int64_t h = 0; h < s.heads; ++h) {
+        const int64_t b = token / s.queries, i = token % s.queries;
+        const int64_t row = at.query(b, i, h);
+        deltas[at.row(b, h, i)] = dot_row(from + row, out + row, s.width);
+        for (int64_t part = 0; parts > 1 && part < parts; ++part) {
+          std::fill_n(query_parts + part * query_floats + row, s.width, 0.0F);
+        }
+      }
+    }
+  });
+  parallel_for(s.batch * s.groups * parts, [&](int64_t task, int worker) {
+    const int64_t part = task % parts, g = task / parts % s.groups, b = task / parts / s.groups;
+    float* q_slope = parts > 1 ? query_parts + part * query_floats : to_q;
+    float* weights = slabs + worker * tiled_backward_slab(s);
+    float* slopes = weights + tile_floats(s);
+    int64_t exponentials = 0;
+    for (int64_t key_tile = part; key_tile < key_tiles; key_tile += parts) {
+      const Range tile_keys{key_tile * kKeys, std::min((key_tile + 1) * kKeys, s.keys)};
+      for (int64_t h = g * group; h < (g + 1) * group; ++h) {
+        const auto strip_backward = [&](Range rows, Range keys) {
+          const int64_t n = keys.size(), m = rows.size();
+          const MatrixView strip_from{from + at.query(b, rows.begin, h), at.query_stride()};
+          score_strip(s, t, b, h, rows, keys, q, k, weights);
+          multiply(m, n, s.width, 1, strip_from,
+                   {v + at.key(b, keys.begin, g), at.key_stride(), true}, 0, slopes, n);
+          for (int64_t i = rows.begin; i < rows.end; ++i) {
+            float* weight = weights + (i - rows.begin) * n;
+            float* slope = slopes + (i - rows.begin) * n;
+            const Range seen = clear_unseen(s, t, b, i, keys, weight);
+            clear_unseen(s, t, b, i, keys, slope);
+            const int64_t offset = seen.begin - keys.begin, row = at.row(b, h, i);
+            exponentials += seen.size();
+            if (log_sums[row] == kLowest) {
+              std::fill_n(weight, n, 0.0F);
+              std::fill_n(slope, n, 0.0F);
+              continue;
+            }
+            if (t.dropout.rate > 0) {
+              dropout_row(t.dropout, row, seen.begin, slope + offset, slope + offset, seen.size());
+            }
+            weight_and_slope_row(weight + offset, log_sums[row], deltas[row], slope + offset,
+                                 seen.size());
+            if (t.dropout.rate > 0) {
+              dropout_row(t.dropout, row, seen.begin, weight + offset, weight + offset,
+                          seen.size());
+            }
+          }
+          multiply(n, s.width, m, 1, {weights, n, true}, strip_from, 1,
+                   to_v + at.key(b, keys.begin, g), at.key_stride());
+          multiply(n, s.width, m, static_cast<float>(t.scale), {slopes, n, true},
+                   {q + at.query(b, rows.begin, h), at.query_stride()}, 1,
+                   to_k + at.key(b, keys.begin, g), at.key_stride());
+          multiply(m, s.width, n, static_cast<float>(t.scale), {slopes, n},
+                   {k + at.key(b, keys.begin, g), at.key_stride()}, 1,
+                   q_slope + at.query(b, rows.begin, h), at.query_stride());
+        };
+        for (int64_t tile = 0; tile < pieces(s.queries, kQueries); ++tile) {
+          const Range queries = query_tile(s, tile);
+          if (t.begin(b, queries.begin, s.keys) >= tile_keys.end) break;
+          if (t.end(b, queries.end - 1, s.keys) <= tile_keys.begin) continue;
+          each_strip(s, t, b, queries, tile_keys, strip_backward);
+        }
+      }
+    }
+    count_exponentials(exponentials);
+  });
+  if (parts == 1) return;
+  parallel_ranges(query_floats, 16384, [&](int64_t begin, int64_t end) {
+    for (int64_t part = 0; part < parts; ++part) {
+      add_scaled_row(to_q + begin, 1.0F, query_parts + part * query_floats + begin, to_q + begin,
+                     end - begin);
+    }
+  });
+}
+
+}  // namespace lengthwise

@@ -1,0 +1,68 @@
+// Softmax attention in tiles, forward and backward, in memory O(T): scores of one tile at a time,
+// never the [T,S] weights. Tao, Dao 2022, arXiv:2205.14135.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+#include "kernels/dropout.h"
+
+namespace lengthwise {
+
+/// q [B,T,H,D]; k, v [B,key_rows,G,D], of which the first S rows take part; H % G == 0.
+struct TiledSizes {
+  int64_t batch, queries, keys, heads, groups, width, key_rows;
+};
+
+/// Which keys a query sees, what its scores gain, and which weights drop.
+struct TiledTerms {
+  double scale = 1;                           // of the dot product
+  int64_t behind = -1, ahead = -1;            // keys before and after its own position; -1: all
+  std::span<const int64_t> first, real_keys;  // [B] as in AttentionMask; empty: 0, S
+  const float* bias = nullptr;                // [H, distances]: by distance, contiguous
+  int64_t distances = 0, zero = 0;            // of the bias: columns, and the column of distance 0
+  bool exclude_self = false;
+  Dropout dropout;
+
+  int64_t position(int64_t b, int64_t i) const {
+    return (first.empty() ? 0 : first[static_cast<size_t>(b)]) + i;
+  }
+  /// The keys that query i sees are begin .. end - 1, of S; both rise with i.
+  int64_t end(int64_t b, int64_t i, int64_t keys) const {
+    int64_t end = real_keys.empty() ? keys : std::min(keys, real_keys[static_cast<size_t>(b)]);
+    if (ahead >= 0) end = std::min(end, position(b, i) + ahead + 1);
+    return std::max<int64_t>(end, 0);
+  }
+  int64_t begin(int64_t b, int64_t i, int64_t keys) const {
+    if (behind < 0) return 0;
+    return std::clamp<int64_t>(position(b, i) - behind, 0, end(b, i, keys));
+  }
+};
+
+/// Scratch floats of one worker.
+int64_t tiled_forward_slab(const TiledSizes& sizes);
+int64_t tiled_backward_slab(const TiledSizes& sizes);
+
+/// out [B,T,H,D] and log_sums [B,H,T], the log of the sum of exp(score); a query that sees no key
+/// gets 0 and -inf. slabs: thread_count() x tiled_forward_slab.
+void tiled_attention_forward(const TiledSizes& sizes, const TiledTerms& terms, const float* q,
+                             const float* k, const float* v, float* log_sums, float* out,
+                             float* slabs);
+
+/// Parts of q's gradient that are summed apart, where rows and groups alone keep few cores busy: a
+/// function of the sizes alone. 1: none.
+int64_t tiled_query_parts(const TiledSizes& sizes);
+
+/// Adds to the gradients of q, k and v. deltas [B,H,T] is scratch; query_parts, [parts,B,T,H,D],
+/// where there is more than one.
+void tiled_attention_backward(const TiledSizes& sizes, const TiledTerms& terms, const float* q,
+                              const float* k, const float* v, const float* out,
+                              const float* log_sums, const float* out_gradient, float* deltas,
+                              float* query_parts, float* slabs, float* to_q, float* to_k,
+                              float* to_v);
+
+/// Query-key pairs that the tiles of one head of one row cover, masked ones included: the products
+/// run over these.
+int64_t tiled_pairs(const TiledSizes& sizes, const TiledTerms& terms);
+
+}  // namespace lengthwise
