@@ -27,6 +27,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"variants/position", {"base", "kernels", "autograd", "nn"}},
     {"experiments/runner", {"base", "kernels", "autograd", "nn", "laws", "tasks", "train", "io"}},
     {"experiments/analysis", {"base", "io"}},
+    {"experiments/benchmarks", {"base", "kernels", "autograd", "nn", "laws", "tasks", "train"}},
 };
 
 // A third-party header -> the only files that may include it (a folder ends with a slash).
@@ -35,6 +36,7 @@ const std::map<std::string, std::string> kBehind = {
     {"hdf5.h", "lib/io/"},
     {"hdf5_hl.h", "lib/io/"},
     {"boost/program_options.hpp", "experiments/runner/sweep_config.cpp"},
+    {"benchmark/benchmark.h", "experiments/benchmarks/"},
     {"hwy/highway.h", "lib/kernels/rows.cpp"},
     {"hwy/contrib/math/math-inl.h", "lib/kernels/rows.cpp"},
     {"Random123/philox.h", "lib/base/random.cpp"},

@@ -72,12 +72,13 @@ std::string values_text(const Column& column) {
 TEST_F(Program, ListsWhatThereIs) {
   const Outcome text = run("list");
   EXPECT_EQ(text.exit_code, 0);
-  for (const char* name : {"full", "windowed", "no_weights", "linear", "none", "linear_incremental",
-                           "sinusoidal", "learned", "rotary", "alibi", "mqar", "text", "uniform"}) {
+  for (const char* name :
+       {"full", "flash", "windowed", "no_weights", "linear", "none", "linear_incremental",
+        "sinusoidal", "learned", "rotary", "alibi", "mqar", "text", "uniform"}) {
     EXPECT_THAT(text.out, HasSubstr(fmt::format("\n  {} ", name)));
   }
   const auto json = nlohmann::json::parse(run("list attention --json").out);
-  EXPECT_EQ(json["attention"].size(), 4U);
+  EXPECT_EQ(json["attention"].size(), 5U);
   const Outcome wrong = run("list atention");
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_THAT(wrong.err, HasSubstr("did you mean 'attention'?"));

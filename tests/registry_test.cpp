@@ -50,7 +50,7 @@ TEST(Registry, SuggestsTheNearestName) {
     FAIL();
   } catch (const UserError& error) {
     EXPECT_STREQ(error.what(),
-                 "attention: unknown name 'windowd' (did you mean 'windowed'?); known: full, "
+                 "attention: unknown name 'windowd' (did you mean 'windowed'?); known: flash, full, "
                  "linear, no_weights, windowed");
   }
   EXPECT_THROW(position_scheme(""), UserError);
