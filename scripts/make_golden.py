@@ -124,11 +124,12 @@ def operations(vectors: Vectors):
         vectors.add(case, x=x, gain=gain, bias=bias, output=output, slope=backward(output))
         vectors.add(f"{case}.gradient", x=x.grad, gain=gain.grad, bias=bias.grad)
 
-    x = torch.cat([draw(150, deviation=3).detach(), torch.linspace(-12, 12, 49)])
-    x = x.float().double().requires_grad_()
-    output = functional.gelu(x)
-    vectors.add("gelu", x=x, output=output, slope=backward(output))
-    vectors.add("gelu.gradient", x=x.grad)
+    # Apart, so that errors near zero are not measured by what is far.
+    for case, deviation in {"gelu": 1, "gelu_far": 6}.items():
+        x = draw(150, deviation=deviation)
+        output = functional.gelu(x)
+        vectors.add(case, x=x, output=output, slope=backward(output))
+        vectors.add(f"{case}.gradient", x=x.grad)
 
     for percent in (0, 10):
         case, logits = f"cross_entropy_{percent}", draw(6, 11, deviation=3)

@@ -107,8 +107,9 @@ TEST(Operations, LinearTransposed) {
       });
 }
 
+// Not of width 2: there a slope is what is left of terms ten thousand times as large.
 TEST(Operations, LayerNorm) {
-  for (const int64_t width : {1, 2, 7, 33}) {
+  for (const int64_t width : {1, 3, 7, 33}) {
     check_operation(
         "layer_norm", {random_var({3, width}, 1), random_var({width}, 2), random_var({width}, 3)},
         [](const std::vector<Var>& in) { return layer_norm(in[0], in[1], in[2]); },

@@ -27,6 +27,7 @@ enum class Fault {
   leaves_tail,          // the last odd channel is never written
   sums_by_thread,       // a reduction cut by the number of threads
   lacks_mean_in_slope,  // the softmax's slope without its second term
+  lacks_last_tile,      // the slope of keys past the first large tile
   lacks_grouped_slope,  // of heads that share a key only the last one's slope counts
   overwrites_gradient,  // in place of adding
   sends_slope_ahead,    // a query's slope reaches the key after it
@@ -73,12 +74,6 @@ class PlainAttention final : public Attention {
     }
     AttentionMask storing = in.mask;
     storing.keys = stored;
-    for (Tensor& tensor : state) {
-      // Nothing of another run may look like a key that was stored.
-      if (kFault == Fault::stale_cache && in.mask.position(0, 0) == 0) {
-        std::fill_n(tensor.data(), tensor.size(), 0.0F);
-      }
-    }
     store_rows(in.k, storing, state[0]);
     store_rows(in.v, storing, state[1]);
     cached.k = Var(state[0]);
@@ -239,6 +234,7 @@ class PlainAttention final : public Attention {
         for (int64_t d = 0; d < s.D; ++d) {
           const int64_t at = s.k(b, j, g * shared) + d;
           if (kFault == Fault::overwrites_gradient) k_slope[at] = 0;
+          if (kFault == Fault::lacks_last_tile && j >= 256) continue;
           for (int64_t h = g * shared + skipped; h < (g + 1) * shared; ++h) {
             for (int64_t i = 0; i < s.T; ++i) {
               const float slope = slopes.data()[s.w(b, h, i) + j];

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "io/table.h"
+#include "nn/attention.h"
 
 namespace lengthwise {
 namespace {
@@ -78,7 +79,7 @@ TEST_F(Program, ListsWhatThereIs) {
     EXPECT_THAT(text.out, HasSubstr(fmt::format("\n  {} ", name)));
   }
   const auto json = nlohmann::json::parse(run("list attention --json").out);
-  EXPECT_EQ(json["attention"].size(), 5U);
+  EXPECT_EQ(json["attention"].size(), attention_variants().size());
   const Outcome wrong = run("list atention");
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_THAT(wrong.err, HasSubstr("did you mean 'attention'?"));
@@ -198,6 +199,9 @@ TEST_F(Program, RunsEncodersAndGroupedHeads) {
   ASSERT_EQ(state.size(), 2U);
   EXPECT_GT(state[0], 0);
   EXPECT_TRUE(std::isnan(state[1])) << "an encoder does not decode";
+  const auto& flops = std::get<Column::Numbers>(table.find("decode_step_flops")->values);
+  EXPECT_GT(flops.front(), 0);
+  EXPECT_TRUE(std::isnan(flops.back()));
 }
 
 TEST_F(Program, RefusesHeadsThatDoNotGroupAndEncodersThatWouldSeeTheirLabels) {

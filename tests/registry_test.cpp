@@ -49,9 +49,9 @@ TEST(Registry, SuggestsTheNearestName) {
     attention_variant("windowd");
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_STREQ(error.what(),
-                 "attention: unknown name 'windowd' (did you mean 'windowed'?); known: flash, full, "
-                 "linear, no_weights, windowed");
+    EXPECT_THAT(error.what(), testing::StartsWith("attention: unknown name 'windowd' (did you mean "
+                                                  "'windowed'?); known: "));
+    EXPECT_THAT(error.what(), testing::HasSubstr(", windowed"));
   }
   EXPECT_THROW(position_scheme(""), UserError);
 }

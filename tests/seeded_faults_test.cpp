@@ -72,6 +72,7 @@ std::vector<SeededFault> seeded_faults() {
       in_attention<Fault::leaves_tail>("TailNeverWritten", {"written"}),
       in_attention<Fault::sums_by_thread>("SumCutByThreads", {"threads"}),
       in_attention<Fault::lacks_mean_in_slope>("SlopeMissesATerm", {"gradient"}),
+      in_attention<Fault::lacks_last_tile>("SlopeMissesTheLastTile", {"gradient"}),
       in_attention<Fault::lacks_grouped_slope>("SharedKeyMissesHeads", {"gradient"}),
       in_attention<Fault::overwrites_gradient>("GradientOverwritten", {"accumulation"}),
       in_attention<Fault::sends_slope_ahead>("SlopeSentAhead", {"causal_gradient"}),
@@ -95,8 +96,11 @@ std::vector<SeededFault> seeded_faults() {
 class SeededFaults : public testing::TestWithParam<SeededFault> {};
 
 TEST_P(SeededFaults, BreakTheLawsThatAreNamedForThem) {
+  // Wrapped offsets of two threads meet: that they do is the fault, and a data race.
+  if (GetParam().name == "OffsetInTooFewBits") set_thread_count(1);
   const Broken broken = GetParam().run();
   for (const std::string& law : GetParam().laws) EXPECT_TRUE(broken.contains(law)) << law;
+  set_thread_count(0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fault, SeededFaults, testing::ValuesIn(seeded_faults()),

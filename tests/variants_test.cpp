@@ -29,6 +29,56 @@ TEST(Windowed, DropsTheWeightsThatFullDrops) {
   EXPECT_GT(relative_error(outputs_of("full", {}, c), full), 0.1);
 }
 
+// Across tiles, in grouped heads, forward and backward.
+TEST(Flash, DropsTheWeightsThatFullDropsInEveryGradient) {
+  for (const bool causal : {true, false}) {
+    AttentionCase c = AttentionCase::of_length(300, causal);
+    c.heads = 4;
+    std::vector<std::vector<double>> found;
+    for (const char* name : {"flash", "full"}) {
+      AttentionProbe probe(attention_variant(name), {}, c);
+      probe.in.dropout = {0.3, 17};
+      const Var out = probe.run(probe.cotangent());
+      found.push_back(as_doubles(out.value().values()));
+      found.push_back(probe.gradients());
+    }
+    EXPECT_LE(relative_error(found[0], found[2]), kForwardTolerance);
+    EXPECT_LE(relative_error(found[1], found[3]), kForwardTolerance);
+  }
+}
+
+TEST(Flash, PassesOnWhatIsNotANumber) {
+  for (const float wrong : {std::nanf(""), HUGE_VALF}) {
+    AttentionProbe probe(attention_variant("flash"), {}, AttentionCase::of_length(7, true));
+    probe.in.q.value().data()[0] = wrong;
+    probe.in.k.value().data()[0] = 1;
+    EXPECT_TRUE(std::isnan(probe.outputs().front())) << wrong;
+  }
+}
+
+TEST(Flash, TakesConstantKeys) {
+  AttentionProbe probe(attention_variant("flash"), {}, AttentionCase::of_length(70, true));
+  const Var cotangent = probe.cotangent();
+  probe.run(cotangent);
+  const std::vector<double> expected = gradient_of(probe.in.q);
+  probe.clear_gradients();
+  probe.in.k = Var(probe.in.k.value());
+  probe.run(cotangent);
+  EXPECT_EQ(gradient_of(probe.in.q), expected);
+}
+
+// What benchmarks quote as useful: 4 D FLOPs of each pair that is seen.
+TEST(Costs, UsefulFlopsAreOfThePairsThatAreSeen) {
+  const int64_t T = 300, H = 4, D = 8, W = 10;
+  const AttentionSizes sizes{1, T, T, H, H, D, H * D, true, 1};
+  for (const char* name : {"full", "flash"}) {
+    EXPECT_EQ(attention_variant(name).cost(sizes, {}).useful_forward_flops,
+              H * 4 * D * T * (T + 1) / 2);
+  }
+  EXPECT_EQ(attention_variant("windowed").cost(sizes, {{"window", "10"}}).useful_forward_flops,
+            H * 4 * D * (T * W - W * (W - 1) / 2));
+}
+
 // What the definition says, in double and by running sums: the definition itself would take T^2.
 std::vector<double> linear_by_running_sums(const AttentionProbe& probe) {
   const int64_t T = probe.sizes.queries, D = probe.sizes.head_width;

@@ -7,7 +7,7 @@ namespace lengthwise {
 namespace {
 
 TEST(WorkedExample, HoldsEveryLaw) {
-  const AttentionVariant& variant = attention_variant("tempered");
+  const AttentionVariant& variant = attention_variant("worked_example");
   EXPECT_TRUE(variant.define && variant.cost);
   for (const AttentionLaw& law : attention_laws()) {
     const LawResult result = try_law(law, variant);
@@ -22,7 +22,7 @@ TEST(WorkedExample, HoldsEveryLaw) {
 }
 
 TEST(WorkedExample, ItsOptionIsRead) {
-  const AttentionVariant& variant = attention_variant("tempered");
+  const AttentionVariant& variant = attention_variant("worked_example");
   EXPECT_THROW(
       variant.make({AttentionSizes{}, OptionValues{{"temperature", "0"}}, ParameterSet(0), 0}),
       UserError);

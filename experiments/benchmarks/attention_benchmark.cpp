@@ -1,6 +1,6 @@
 // Matrix products, attention kernels and whole training steps over lengths, as shares of the
-// machine's own rate of a 2048^3 product, measured in this process. What fails its laws is not
-// timed.
+// machine's own rate of a 2048^3 product, measured in this process. What breaks its definition or
+// its gradient is not timed.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 

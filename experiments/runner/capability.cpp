@@ -13,7 +13,7 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 // log2 of how much faster y grows from T to 2T than from T/2 to T: constants cancel.
 template <class Measure>
 double exponent(const Measure& measure) {
-  constexpr int64_t kLength = int64_t{1} << 20;
+  constexpr int64_t kLength = 1 << 15;
   const double low = measure(kLength / 2), middle = measure(kLength), high = measure(2 * kLength);
   if (high == middle) return 0;
   return std::log2((high - middle) / (middle - low));

@@ -131,9 +131,12 @@ void add_timing(TableBuilder& t, const std::string& name, const std::string& wha
   t.numbers(name + "_seconds", {"repeat"}, timing.seconds, "s", "wall time of " + what);
   t.numbers(name + "_scope_seconds", {"repeat", "scope"}, by_repeat_and_scope(timing), "s",
             "wall time of " + what + " by part of the model");
-  t.numbers(name + "_flops", {"scope"}, as_numbers(timing.work.flops), "1",
+  const bool measured = std::isfinite(timing.seconds.front());
+  const Numbers absent(kScopes, kAbsent);
+  t.numbers(name + "_flops", {"scope"}, measured ? as_numbers(timing.work.flops) : absent, "1",
             "floating-point operations of " + what + ", as executed");
-  t.numbers(name + "_exponentials", {"scope"}, as_numbers(timing.work.exponentials), "1",
+  t.numbers(name + "_exponentials", {"scope"},
+            measured ? as_numbers(timing.work.exponentials) : absent, "1",
             "exponentials of " + what);
 }
 

@@ -81,7 +81,8 @@ AttentionOutput tiled_attention(const Var& q, const Var& k, const Var& v,
                tiled_attention_backward(
                    s, terms_of(rule, bias ? &*bias : nullptr), q_value.data(), k_value.data(),
                    v_value.data(), out_value.data(), log_sums.data(), from.data(), deltas.data(),
-                   query_parts.data(), slabs.data(), to_q->data(), to_k->data(), to_v->data());
+                   query_parts.data(), slabs.data(), to_q ? to_q->data() : nullptr,
+                   to_k ? to_k->data() : nullptr, to_v ? to_v->data() : nullptr);
              });
   return {std::move(recorded), std::move(log_sums)};
 }

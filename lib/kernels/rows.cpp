@@ -75,9 +75,13 @@ constexpr float kInverseSqrt2Pi = 0.39894228040143267794F;
 float max_row(const float* row, int64_t n) {
   const Lanes d;
   const float lowest = -std::numeric_limits<float>::infinity();
-  Vector most = hn::Set(d, lowest);
-  over_row(
-      n, [&](int64_t i, auto load, auto) HWY_ATTR { most = hn::Max(most, load(row + i, lowest)); });
+  Vector most = hn::Set(d, lowest), strange = hn::Zero(d);
+  over_row(n, [&](int64_t i, auto load, auto) HWY_ATTR {
+    const Vector v = load(row + i, lowest);
+    most = hn::Max(most, v);  // which may pass a NaN over
+    strange = hn::IfThenElse(hn::IsNaN(v), v, strange);
+  });
+  if (!hn::AllFalse(d, hn::IsNaN(strange))) return std::numeric_limits<float>::quiet_NaN();
   return hn::GetLane(hn::MaxOfLanes(d, most));
 }
 

@@ -10,7 +10,7 @@ void softmax_row(float* row, int64_t n);
 /// row <- row / sum |row| and returns that sum; 0 leaves the row 0.
 float normalise_sum_row(float* row, int64_t n);
 
-/// The largest element; -inf for none.
+/// The largest element; -inf for none, NaN if one is.
 float max_row(const float* row, int64_t n);
 /// out <- exp(row - shift), and its sum; out may be row.
 float exp_and_sum_row(const float* row, float shift, float* out, int64_t n);

@@ -149,7 +149,8 @@ void tiled_attention_forward(const TiledSizes& s, const TiledTerms& t, const flo
         float* from = row + (seen.begin - keys.begin);
         float& most = running.most[i - queries.begin];
         float& sum = running.sum[i - queries.begin];
-        const float higher = std::max(most, max_row(from, seen.size()));
+        const float found = max_row(from, seen.size());
+        const float higher = found > most || std::isnan(found) ? found : most;
         if (higher == kLowest) {
           std::fill_n(from, seen.size(), 0.0F);
           continue;
@@ -170,9 +171,9 @@ void tiled_attention_forward(const TiledSizes& s, const TiledTerms& t, const flo
                   [&](Range keys) { each_strip(s, t, b, queries, keys, mix_strip); });
     for (int64_t i = queries.begin; i < queries.end; ++i) {
       const float sum = running.sum[i - queries.begin];
-      log_sums[at.row(b, h, i)] =
-          sum > 0 ? running.most[i - queries.begin] + std::log(sum) : kLowest;
-      if (sum > 0) scale_row(1.0F / sum, out + at.query(b, i, h), s.width);
+      const float most = running.most[i - queries.begin];
+      log_sums[at.row(b, h, i)] = most == kLowest ? kLowest : most + std::log(sum);
+      if (most != kLowest) scale_row(1.0F / sum, out + at.query(b, i, h), s.width);
     }
     count_exponentials(exponentials);
   });
@@ -243,14 +244,17 @@ void tiled_attention_backward(const TiledSizes& s, const TiledTerms& t, const fl
                           seen.size());
             }
           }
-          multiply(n, s.width, m, 1, {weights, n, true}, strip_from, 1,
-                   to_v + at.key(b, keys.begin, g), at.key_stride());
-          multiply(n, s.width, m, static_cast<float>(t.scale), {slopes, n, true},
-                   {q + at.query(b, rows.begin, h), at.query_stride()}, 1,
-                   to_k + at.key(b, keys.begin, g), at.key_stride());
-          multiply(m, s.width, n, static_cast<float>(t.scale), {slopes, n},
-                   {k + at.key(b, keys.begin, g), at.key_stride()}, 1,
-                   q_slope + at.query(b, rows.begin, h), at.query_stride());
+          if (to_v != nullptr)
+            multiply(n, s.width, m, 1, {weights, n, true}, strip_from, 1,
+                     to_v + at.key(b, keys.begin, g), at.key_stride());
+          if (to_k != nullptr)
+            multiply(n, s.width, m, static_cast<float>(t.scale), {slopes, n, true},
+                     {q + at.query(b, rows.begin, h), at.query_stride()}, 1,
+                     to_k + at.key(b, keys.begin, g), at.key_stride());
+          if (to_q != nullptr)
+            multiply(m, s.width, n, static_cast<float>(t.scale), {slopes, n},
+                     {k + at.key(b, keys.begin, g), at.key_stride()}, 1,
+                     q_slope + at.query(b, rows.begin, h), at.query_stride());
         };
         for (int64_t tile = 0; tile < pieces(s.queries, kQueries); ++tile) {
           const Range queries = query_tile(s, tile);
@@ -262,7 +266,7 @@ void tiled_attention_backward(const TiledSizes& s, const TiledTerms& t, const fl
     }
     count_exponentials(exponentials);
   });
-  if (parts == 1) return;
+  if (parts == 1 || to_q == nullptr) return;
   parallel_ranges(query_floats, 16384, [&](int64_t begin, int64_t end) {
     for (int64_t part = 0; part < parts; ++part) {
       add_scaled_row(to_q + begin, 1.0F, query_parts + part * query_floats + begin, to_q + begin,

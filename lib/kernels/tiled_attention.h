@@ -53,16 +53,12 @@ void tiled_attention_forward(const TiledSizes& sizes, const TiledTerms& terms, c
 /// function of the sizes alone. 1: none.
 int64_t tiled_query_parts(const TiledSizes& sizes);
 
-/// Adds to the gradients of q, k and v. deltas [B,H,T] is scratch; query_parts, [parts,B,T,H,D],
-/// where there is more than one.
+/// Adds to the gradients of q, k and v, each null where none is wanted. deltas [B,H,T] is scratch;
+/// query_parts, [parts,B,T,H,D], where there is more than one.
 void tiled_attention_backward(const TiledSizes& sizes, const TiledTerms& terms, const float* q,
                               const float* k, const float* v, const float* out,
                               const float* log_sums, const float* out_gradient, float* deltas,
                               float* query_parts, float* slabs, float* to_q, float* to_k,
                               float* to_v);
-
-/// Query-key pairs that the tiles of one head of one row cover, masked ones included: the products
-/// run over these.
-int64_t tiled_pairs(const TiledSizes& sizes, const TiledTerms& terms);
 
 }  // namespace lengthwise

@@ -22,8 +22,8 @@ struct AttentionCase {
   std::string text(const OptionValues& options) const;
 };
 
-/// The lengths that laws try: one, a few, and a tile's edge from both sides.
-inline constexpr int64_t kLawLengths[] = {1, 2, 7, 63, 65, 130};
+/// The lengths that laws try: one, a few, a small tile's edge from both sides, past a large tile.
+inline constexpr int64_t kLawLengths[] = {1, 2, 7, 63, 65, 130, 300};
 
 /// Every mask that the variant can do: causal, bidirectional.
 std::vector<bool> masks_of(const AttentionVariant& variant);

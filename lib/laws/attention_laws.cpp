@@ -67,7 +67,10 @@ void check_slopes(const AttentionProbe& probe, const Var& cotangent, Findings& f
     const auto tokens = static_cast<size_t>(std::max<int64_t>(variable.tokens, 1));
     const size_t width = gradient.size() / tokens;
     std::vector<double> found, expected;
-    for (size_t token = 0; token < tokens; token += every_element ? 1 : 37) {
+    // From the last token, which alone may stand in the last tile, down to the first.
+    const size_t samples = every_element ? tokens : std::min<size_t>(tokens, 9);
+    for (size_t n = 0; n < samples; ++n) {
+      const size_t token = samples == 1 ? 0 : (tokens - 1) - n * (tokens - 1) / (samples - 1);
       RandomStream stream(token, Purpose::probe, 1);
       for (size_t element = 0; element < (every_element ? width : 1); ++element) {
         std::vector<double> direction(width, 0.0);
@@ -83,9 +86,7 @@ void check_slopes(const AttentionProbe& probe, const Var& cotangent, Findings& f
   }
 }
 
-std::vector<double> doubles(const std::vector<float>& values) { return as_doubles(values); }
-
-// Outputs of row b, each of `tokens` tokens.
+// Elements [begin, end) of row b.
 std::vector<double> row_outputs(const std::vector<float>& outputs, int64_t batch, int64_t b,
                                 int64_t begin, int64_t end) {
   const auto row = static_cast<int64_t>(outputs.size()) / batch;
@@ -106,7 +107,8 @@ void check_definition(const AttentionVariant& variant, const OptionValues& optio
     findings.begin(c.text(options), c.queries);
     Definition<double> definition = probe.definition<double>();
     variant.define(definition, options);
-    findings.error("the output", relative_error(doubles(probe.outputs()), definition.outputs.data));
+    findings.error("the output",
+                   relative_error(as_doubles(probe.outputs()), definition.outputs.data));
   }
 }
 
@@ -135,7 +137,7 @@ void check_batch(const AttentionVariant& variant, const OptionValues& options, F
         const auto row = static_cast<int64_t>(all.size()) / three.batch;
         findings.error(
             fmt::format("row {} alone", b),
-            relative_error(doubles(alone.outputs()), row_outputs(all, three.batch, b, 0, row)));
+            relative_error(as_doubles(alone.outputs()), row_outputs(all, three.batch, b, 0, row)));
       }
     }
   }
@@ -200,8 +202,9 @@ void check_permutation(const AttentionVariant& variant, const OptionValues& opti
     const AttentionCase c = AttentionCase::of_length(length, false);
     const AttentionProbe before(variant, options, c), after(variant, options, c);
     findings.begin(c.text(options), length);
-    // i -> (5 i + 3) mod T is one to one where 5 does not divide T.
-    const int64_t stride = length % 5 == 0 ? 3 : 5;
+    // i -> (stride i + 3) mod T is one to one where stride and T have no factor in common.
+    int64_t stride = 5;
+    while (std::gcd(stride, length) > 1) ++stride;
     const auto moved = [&](int64_t i) { return (stride * i + 3) % length; };
     for (int64_t b = 0; b < c.batch; ++b) {
       for (int64_t i = 0; i < length; ++i) copy_tokens(before, b, i, i + 1, after, b, moved(i));
@@ -216,7 +219,7 @@ void check_permutation(const AttentionVariant& variant, const OptionValues& opti
         returned.insert(returned.end(), one.begin(), one.end());
       }
     }
-    findings.error("the permuted output", relative_error(returned, doubles(expected)));
+    findings.error("the permuted output", relative_error(returned, as_doubles(expected)));
   }
 }
 

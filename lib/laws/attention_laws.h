@@ -1,4 +1,5 @@
-// The checks behind attention_laws(), each named as its law; law.cpp's table says what they state.
+// The checks behind attention_laws(), each named as its law; attention_laws_table.cpp says what
+// they state.
 #pragma once
 #include "laws/law.h"
 

@@ -62,7 +62,7 @@ constexpr AttentionLaw kLaws[] = {
      always, check_threads},
     {"accumulation", "a backward pass adds to the gradients that are there", kForwardTolerance,
      always, check_accumulation},
-    {"written", "every output and gradient is written: fresh memory holds NaN", 0, always,
+    {"written", "every output is written, and nothing reads memory that is not", 0, always,
      check_written},
     {"cost", "predicted FLOPs, exponentials, saved and workspace bytes are those counted", 0,
      needs_cost, check_cost},

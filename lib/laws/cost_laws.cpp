@@ -46,7 +46,7 @@ void compare(const std::string& pass, const AttentionCost::Pass& predicted, cons
 
 std::vector<AttentionCase> cost_cases(const AttentionVariant& variant) {
   std::vector<AttentionCase> all;
-  for (const int64_t length : {1, 7, 64, 65, 130, 256}) {
+  for (const int64_t length : {1, 7, 64, 65, 130, 256, 600}) {
     for (const bool causal : masks_of(variant)) {
       AttentionCase c = AttentionCase::of_length(length, causal);
       all.push_back(c);
@@ -97,7 +97,7 @@ void check_cost(const AttentionVariant& variant, const OptionValues& options, Fi
 
 void check_decode_cost(const AttentionVariant& variant, const OptionValues& options,
                        Findings& findings) {
-  for (const int64_t length : {1, 7, 65, 130}) {
+  for (const int64_t length : {1, 7, 65, 130, 300}) {
     for (const int64_t prefilled : {int64_t{0}, length / 2, length - 1}) {
       for (const int threads : {1, 2, 3}) {
         set_thread_count(threads);

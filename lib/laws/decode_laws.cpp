@@ -7,11 +7,6 @@ namespace lengthwise {
 namespace {
 
 // What a scheme makes of a call: queries and keys turned, scores biased.
-struct Turned {
-  AttentionInput in;
-  ScoreBias bias;
-};
-
 void turn(const Position* position, const PositionInfo& info, int64_t last, AttentionInput& in,
           ScoreBias& bias) {
   if (position == nullptr) return;
@@ -25,16 +20,18 @@ void turn(const Position* position, const PositionInfo& info, int64_t last, Atte
   }
 }
 
-// Tokens [begin[b], begin[b] + T) of every row b of x [B,S,...]; past the end of the row: 0.
-Var tokens_of(const Var& x, std::span<const int64_t> begin, int64_t tokens) {
-  const int64_t batch = x.extent(0), length = x.extent(1);
+// Tokens [begin[b], begin[b] + taken[b]) of every row b of x [B,S,...] as rows of T; the others are
+// padding that nothing may hang on.
+Var tokens_of(const Var& x, std::span<const int64_t> begin, const DecodePiece& piece) {
+  const int64_t batch = x.extent(0), length = x.extent(1), tokens = piece.tokens;
   const int64_t width = x.value().size() / (batch * length);
   Shape shape = x.shape();
   shape[1] = tokens;
-  Tensor part = Tensor::zeros(shape, Tag::data);
+  Tensor part(shape, Tag::data);
+  std::fill_n(part.data(), part.size(), 1e6F);
   for (int64_t b = 0; b < batch; ++b) {
     const int64_t from = begin[static_cast<size_t>(b)];
-    const int64_t n = std::clamp<int64_t>(length - from, 0, tokens);
+    const int64_t n = piece.taken[static_cast<size_t>(b)];
     std::copy_n(x.data() + (b * length + from) * width, n * width,
                 part.data() + b * tokens * width);
   }
@@ -59,10 +56,10 @@ double decode_error(const AttentionProbe& probe, const Position* position, const
     for (size_t b = 0; b < done.size(); ++b) done[b] += piece.taken[b];
     AttentionInput in = probe.in;
     in.mask = {true, first, done};
-    in.x = in.memory = tokens_of(probe.in.x, first, piece.tokens);
-    in.q = tokens_of(probe.in.q, first, piece.tokens);
-    in.k = tokens_of(probe.in.k, first, piece.tokens);
-    in.v = tokens_of(probe.in.v, first, piece.tokens);
+    in.x = in.memory = tokens_of(probe.in.x, first, piece);
+    in.q = tokens_of(probe.in.q, first, piece);
+    in.k = tokens_of(probe.in.k, first, piece);
+    in.v = tokens_of(probe.in.v, first, piece);
     ScoreBias bias;
     turn(position, info, length + piece.tokens, in, bias);
     const Var out = probe.attention->extend(state, in);
@@ -80,6 +77,7 @@ double decode_error(const AttentionProbe& probe, const Position* position, const
 
 void check_decode(const AttentionVariant& variant, const OptionValues& options,
                   Findings& findings) {
+  const PoisonedBuffers poisoned;  // or a cache holds what an earlier run has left there
   const OptionValues defaults;
   for (const int64_t length : kLawLengths) {
     AttentionCase c = AttentionCase::of_length(length, true);

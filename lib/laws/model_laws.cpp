@@ -61,6 +61,7 @@ std::string model_text(const ModelOptions& model, int64_t length) {
 
 void check_model_decode(const AttentionVariant& variant, const PositionScheme& scheme,
                         Findings& findings) {
+  const PoisonedBuffers poisoned;
   for (const ModelSetup& setup : models(variant, scheme)) {
     const Transformer model(setup, variant, scheme, ParameterSet(setup.seed));
     for (const int64_t length : kLengths) {
@@ -190,6 +191,7 @@ void check_model_cost(const AttentionVariant& variant, const PositionScheme& sch
   setups.push_back(setups[0]);
   setups.back().model.feed_forward = 0;
   setups.back().model.kind = variant.info.bidirectional ? "encoder" : "decoder";
+  setups.back().model.dropout = 0.1;
   setups.push_back(setups[1]);
   setups.back().model.dropout = 0.1;
   for (const ModelSetup& setup : setups) {

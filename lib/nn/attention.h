@@ -17,8 +17,8 @@
 
 namespace lengthwise {
 
-/// One call; what it points to outlives the backward pass. In self-attention S == T and memory is
-/// x.
+/// One call. What the mask points to outlives the backward pass; the bias does not: a backward that
+/// needs it keeps a copy. In self-attention S == T and memory is x. Widths may be odd.
 struct AttentionInput {
   Var q, k, v;  // [B,T,H,D], [B,S,G,D], [B,S,G,D]; with Projection::none H = G = 1 and D = C
   Var x,

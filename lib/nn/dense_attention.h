@@ -9,7 +9,7 @@ AttentionCost dense_attention_cost(const AttentionSizes& sizes, bool softmax);
 
 /// Keys and values [B,max_tokens,G,D].
 DecodeState begin_dense_decode(const AttentionSizes& sizes, int64_t batch, int64_t max_tokens);
-/// The same cache for what is made of tiled_attention, window and all.
+/// The same cache for what is made of tiled_attention.
 Var extend_tiled(DecodeState& state, const AttentionInput& in, TiledAttentionRule rule);
 Var extend_dense(DecodeState& state, const AttentionInput& in, DenseAttentionRule rule);
 

@@ -110,7 +110,7 @@ class PlannedModel {
   }
 
   Value dropout(const Value& x) {
-    if (options_.dropout == 0) return x;
+    if (options_.dropout == 0 || !plan_.recording()) return x;
     return plan_.record(plan_.result(x.floats), {}, {x}, [this, n = x.floats] {
       const Block kept = plan_.floats(n, Tag::workspace);
     });

@@ -26,6 +26,8 @@ class PositionTable {
     int64_t positions = length;
     for (const int64_t start : first) positions = std::max(positions, start + length);
     if (!table_.defined() || table_.extent(0) < positions || table_.extent(1) != width) {
+      // Decoding asks for one more position each time.
+      if (table_.defined()) positions = std::max(positions, 2 * table_.extent(0));
       table_ = Tensor({positions, width}, Tag::data);
       parallel_ranges(positions, 64, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; ++p) {

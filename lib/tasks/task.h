@@ -52,7 +52,7 @@ class Task {
 
 struct TaskInfo {
   std::string_view name, summary, source;
-  bool bytes = false;  // the loss is one of bytes: bits per byte are reported
+  bool bytes = false;        // the loss is one of bytes: bits per byte are reported
   bool labels_next = false;  // each label is the token that follows: an encoder would see it
 };
 

@@ -3,7 +3,6 @@
 #include "nn/attention.h"
 #include "nn/definition.h"
 #include "nn/dense_attention.h"
-#include "nn/key_cache.h"
 #include "nn/tiled_attention_cost.h"
 
 namespace lengthwise {
