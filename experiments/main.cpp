@@ -25,7 +25,7 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
   lengthwise check   NAME... | --all [--json]                     the laws on a variant or scheme
 
-A value may sweep: --attention full,linear  --length 128:4096:x2  --train.learning_rate 1e-4:1e-2:log3
+A value may sweep: --attention full,linear  --length 128:4096:x2  --train.steps 300 --train.learning_rate 1e-4:1e-2:log3
 Exit codes: 0 everything ran, 1 a run crashed or a law is broken, 2 wrong use.
 )";
 

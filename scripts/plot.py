@@ -50,7 +50,7 @@ def read_results(path: Path) -> dict:
                                   dtype=object).reshape(values.shape)
     study = attributes.get("study", b"")
     data["study"] = study.decode() if isinstance(study, bytes) else str(study)
-    needed = ["attention", "position", "norm", "length", "batch", "train_length", "status",
+    needed = ["attention", "position", "norm", "seed", "length", "batch", "train_length", "status",
               "training_step_seconds", "peak_total_bytes", "training_step_flops", "scope"]
     missing = [name for name in needed if name not in data]
     if missing:
@@ -60,13 +60,34 @@ def read_results(path: Path) -> dict:
     return data
 
 
+def settings_of(config: str) -> dict:
+    return dict(line.split(" = ", 1) for line in config.splitlines() if " = " in line)
+
+
+def splitting_keys(data: dict, runs: np.ndarray, settings: list) -> list:
+    """Keys of the config in which runs differ that are alike in variant, scheme, norm, length and seed."""
+    first: dict = {}
+    keys: dict = {}
+    for i in runs:
+        cell = tuple(data[name][i] for name in ("attention", "position", "norm", "length", "seed"))
+        before = first.setdefault(cell, settings[i])
+        keys.update({key: None for key, value in settings[i].items() if before.get(key) != value})
+    return list(keys)
+
+
 def groups_of(data: dict) -> dict:
     """Label -> indices of its runs. What does not vary is left out of the labels."""
     keys = [key for key in ("attention", "position", "norm") if len(set(data[key])) > 1]
     keys = keys or ["attention"]
+    runs = np.flatnonzero(data["status"] == OK)
+    settings = [settings_of(str(config)) for config in data.get("config", [""] * len(data["status"]))]
+    splitting = splitting_keys(data, runs, settings)
     groups: dict = {}
-    for i in np.flatnonzero(data["status"] == OK):
-        groups.setdefault(", ".join(str(data[key][i]) for key in keys), []).append(i)
+    for i in runs:
+        names = [str(data[key][i]) for key in keys]
+        names += [f"{key.rsplit('.', 1)[-1]}={settings[i][key]}" for key in splitting
+                  if key in settings[i]]
+        groups.setdefault(", ".join(names), []).append(i)
     return {label: np.array(groups[label]) for label in sorted(groups)}
 
 

@@ -64,6 +64,21 @@ def leaves_groups_aside(results: Path, folder: Path) -> None:
     assert outcome.returncode == 0, outcome.stderr
 
 
+def keeps_settings_apart(results: Path, folder: Path) -> None:
+    copy = Path(shutil.copy(results, folder / "settings.h5"))
+    with h5py.File(copy, "r+") as file:
+        # Two runs of one variant and length that differ in a setting alone.
+        for name in ("attention", "position", "norm", "length", "seed"):
+            file[name][1] = file[name][0]
+        file["config"][0] = "model.width = 64\n"
+        file["config"][1] = "model.width = 128\n"
+    outcome = plot(copy)
+    assert outcome.returncode == 0, outcome.stderr
+    drawn = copy.with_suffix(".svg").read_text()
+    for label in ("width=64", "width=128"):
+        assert label in drawn, f"the figure does not say '{label}'"
+
+
 def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
     (folder / "words.h5").write_text("not HDF5")
     with h5py.File(folder / "other.h5", "w") as file:
@@ -82,7 +97,7 @@ def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
 
 def main() -> int:
     tests = [draws_both_files_with_every_label, draws_beside_the_file_by_default,
-             draws_the_same_twice, keeps_long_labels_inside, leaves_groups_aside,
+             draws_the_same_twice, keeps_long_labels_inside, leaves_groups_aside, keeps_settings_apart,
              refuses_wrong_files_in_one_line]
     failures = 0
     for test in tests:

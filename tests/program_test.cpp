@@ -215,5 +215,22 @@ TEST_F(Program, RefusesHeadsThatDoNotGroupAndEncodersThatWouldSeeTheirLabels) {
   EXPECT_FALSE(fs::exists(folder_ / "r"));
 }
 
+TEST_F(Program, RefusesTrainingKeysWhereNothingTrains) {
+  const Outcome outcome = run("run --results r --train.learning_rate 1e-4,1e-3");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_EQ(
+      outcome.err,
+      "lengthwise: train.learning_rate: no run trains, so none reads it; expected train.steps "
+      "above 0\n");
+}
+
+TEST_F(Program, NamesWhatTellsRunsApart) {
+  const Outcome outcome =
+      run("run --results r --attention windowed --attention.windowed.window 4,8 --length 16 "
+          "--repeats 1");
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("attention.windowed.window=4"),
+                                 HasSubstr("attention.windowed.window=8")));
+}
+
 }  // namespace
 }  // namespace lengthwise

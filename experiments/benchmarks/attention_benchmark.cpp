@@ -22,8 +22,8 @@ namespace {
 constexpr int64_t kHeads = 8, kHeadWidth = 64;
 
 double peak_flops_per_second() {
-  static const double peak = probe_multiply_flops_per_second(2048, 10);
-  return peak;
+  static const double kPeak = probe_multiply_flops_per_second(2048, 10);
+  return kPeak;
 }
 
 // Share of the peak that `flops` per iteration reach.
@@ -156,7 +156,7 @@ void training_step(benchmark::State& state, StepRun run) {
     if (scope == attention) continue;
     flops += static_cast<double>(cost.forward.flops[scope] + cost.backward.flops[scope]);
   }
-  const auto pairs = static_cast<double>(run.length * (run.length + 1) / 2);
+  const double pairs = 0.5 * static_cast<double>(run.length * (run.length + 1));
   flops += 12.0 * pairs * static_cast<double>(run.width * run.batch * run.layers);
   report(state, flops);
   state.counters["tokens_per_s"] =

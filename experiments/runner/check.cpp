@@ -130,7 +130,7 @@ std::vector<Line> lines_of(const std::vector<LawResult>& results) {
 
 std::string text_of(const std::vector<LawResult>& results) {
   std::vector<std::vector<std::string>> rows = {
-      {"", "law", "cases", "worst error", "allowed", "lengths", ""}, {"-"}};
+      {"", "law", "", "cases", "worst error", "allowed", "lengths"}, {"-"}};
   std::string before;
   for (const Line& line : lines_of(results)) {
     const std::string of =
@@ -138,15 +138,14 @@ std::string text_of(const std::vector<LawResult>& results) {
     const std::string subject = of == before ? "" : of;
     before = of;
     if (!line.not_tried.empty()) {
-      rows.push_back({subject, line.law, "-", "-", "-", "-", line.not_tried});
+      rows.push_back({subject, line.law, line.not_tried, "-", "-", "-", "-"});
       continue;
     }
     const bool exact = line.tolerance == 0;
-    rows.push_back({subject, line.law, std::to_string(line.cases),
+    rows.push_back({subject, line.law, line.holds ? "holds" : "BROKEN", std::to_string(line.cases),
                     exact ? "exact" : fmt::format("{:.1e}", line.worst_error),
                     exact ? "0" : fmt::format("{:.0e}", line.tolerance),
-                    fmt::format("{}", fmt::join(line.lengths, ",")),
-                    line.holds ? "holds" : "BROKEN"});
+                    fmt::format("{}", fmt::join(line.lengths, ","))});
   }
   std::string text = aligned(rows);
   int64_t cases = 0, broken = 0, tried = 0;

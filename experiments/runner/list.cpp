@@ -141,7 +141,7 @@ std::string entry_text(const std::string& kind, const json& entry) {
     text += fmt::format("  {:<20}{}\n", "", entry["command"].get<std::string>());
   }
   if (entry.contains("checked") && !entry["checked"].get<bool>()) {
-    text += fmt::format("  {:<20}not checked: it has no definition\n", "");
+    text += fmt::format("  {:<20}not checked against a definition: it has none\n", "");
   }
   if (entry.contains("not_with")) {
     for (const auto& [other, reason] : entry["not_with"].items()) {

@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/check.h"
 #include "experiments/runner/child_process.h"
@@ -58,9 +60,27 @@ void make_writable_folder(const fs::path& folder) {
   }
 }
 
-std::string label(const RunConfig& config) {
-  return fmt::format("{} {} length={} seed={}", config.run.attention, config.run.position,
-                     config.run.length, config.run.seed);
+// Keys beside variant, scheme, length and seed that differ between runs that read them.
+std::set<std::string> varying_keys(const Plan& plan) {
+  std::map<std::string, std::string> first;
+  std::set<std::string> varying;
+  for (const PlannedRun& run : plan.runs) {
+    for (const auto& [key, value] : run.config.resolved) {
+      const bool named =
+          key == "attention" || key == "position" || key == "length" || key == "seed";
+      if (!named && first.emplace(key, value).first->second != value) varying.insert(key);
+    }
+  }
+  return varying;
+}
+
+std::string label(const RunConfig& config, const std::set<std::string>& varying) {
+  std::string label = fmt::format("{} {} length={} seed={}", config.run.attention,
+                                  config.run.position, config.run.length, config.run.seed);
+  for (const auto& [key, value] : config.resolved) {
+    if (varying.contains(key)) label += fmt::format(" {}={}", key, value);
+  }
+  return label;
 }
 
 std::vector<std::string> worker_arguments(const PlannedRun& run, const fs::path& output) {
@@ -111,6 +131,7 @@ int run_sweep(const SweepConfig& config) {
   for (const RefusedRun& refused : plan.refused) {
     fmt::print(stderr, "refused: {}: {}\n", refused.what, refused.reason);
   }
+  const std::set<std::string> varying = varying_keys(plan);
   size_t skipped = 0, crashed = 0, number = 0;
   for (const PlannedRun& run : plan.runs) {
     ++number;
@@ -119,14 +140,14 @@ int run_sweep(const SweepConfig& config) {
       continue;
     }
     const std::string heading =
-        fmt::format("[{}/{}] {}", number, plan.runs.size(), label(run.config));
+        fmt::format("[{}/{}] {}", number, plan.runs.size(), label(run.config, varying));
     if (!run_one(config, run, heading)) ++crashed;
   }
   const fs::path merged = config.results / (config.name + ".h5");
   merge_runs(config, plan, merged);
-  fmt::print(stderr, "{} runs: {} done now, {} were there, {} crashed; results in {}\n",
-             plan.runs.size(), plan.runs.size() - skipped - crashed, skipped, crashed,
-             merged.string());
+  fmt::print(
+      stderr, "{} runs: {} done now, {} were there, {} crashed; {} holds this sweep's rows\n",
+      plan.runs.size(), plan.runs.size() - skipped - crashed, skipped, crashed, merged.string());
   if (config.json) {
     const nlohmann::json summary = {{"results", merged.string()},
                                     {"runs", plan.runs.size()},

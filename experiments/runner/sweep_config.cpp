@@ -74,6 +74,14 @@ std::string selector_of(const std::string& key) {
 // the command line narrows.
 void refuse_unread(const SweepConfig& config,
                    const std::map<std::string, OptionDescription>& keys) {
+  const auto steps = config.values.find("train.steps");
+  const bool trains = steps != config.values.end() && steps->second != "0";
+  for (const auto& [key, text] : config.from_command_line) {
+    const bool of_training = key.starts_with("train.") || key.starts_with("eval.");
+    if (of_training && key != "train.steps" && !trains) {
+      user_error("{}: no run trains, so none reads it; expected train.steps above 0", key);
+    }
+  }
   for (const auto& [key, text] : config.values) {
     const std::string kind = selector_of(key);
     if (kind.empty()) continue;
