@@ -74,14 +74,6 @@ std::string selector_of(const std::string& key) {
 // the command line narrows.
 void refuse_unread(const SweepConfig& config,
                    const std::map<std::string, OptionDescription>& keys) {
-  const auto steps = config.values.find("train.steps");
-  const bool trains = steps != config.values.end() && steps->second != "0";
-  for (const auto& [key, text] : config.from_command_line) {
-    const bool of_training = key.starts_with("train.") || key.starts_with("eval.");
-    if (of_training && key != "train.steps" && !trains) {
-      user_error("{}: no run trains, so none reads it; expected train.steps above 0", key);
-    }
-  }
   for (const auto& [key, text] : config.values) {
     const std::string kind = selector_of(key);
     if (kind.empty()) continue;
@@ -96,6 +88,18 @@ void refuse_unread(const SweepConfig& config,
     if (!read && !narrowed) {
       user_error("{}: no run reads it; expected '{}' among {} = {}", key, name, kind,
                  fmt::join(names, ","));
+    }
+  }
+}
+
+// A key of training on the command line of a sweep that does not train is a mistake too.
+void refuse_unread_training(const SweepConfig& config) {
+  const auto steps = config.values.find("train.steps");
+  const bool trains = steps != config.values.end() && steps->second != "0";
+  for (const auto& [key, text] : config.from_command_line) {
+    const bool of_training = key.starts_with("train.") || key.starts_with("eval.");
+    if (of_training && key != "train.steps" && !trains) {
+      user_error("{}: no run trains, so none reads it; expected train.steps above 0", key);
     }
   }
 }
@@ -217,6 +221,7 @@ Plan plan_sweep(const SweepConfig& config) {
     if (!ids.insert(id).second) continue;
     plan.runs.push_back({std::move(run), id, task.data_hash()});
   }
+  refuse_unread_training(config);
   if (plan.runs.empty()) {
     user_error("attention: every run is refused: {}", plan.refused.front().reason);
   }
