@@ -1,28 +1,23 @@
 #include "kernels/rows.h"
 
-#include <hwy/contrib/math/math-inl.h>
-#include <hwy/highway.h>
-
 #include <cmath>
 #include <limits>
 
-namespace hn = hwy::HWY_NAMESPACE;
+#include "kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lengthwise {
 namespace {
 
-using Lanes = hn::ScalableTag<float>;
-using Vector = hn::Vec<Lanes>;
+using namespace simd;  // NOLINT(google-build-using-namespace): the words of this file
 
 // Calls step(index, load, store) over whole vectors and once over the rest, whose missing lanes
 // load as `fill` and are not stored: every row goes through one code path.
 template <class Step>
 HWY_INLINE void over_row(int64_t n, Step step) {
   const Lanes d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
+  for (; i + kLanes <= n; i += kLanes) {
     step(
         i, [&](const float* p, float) HWY_ATTR { return hn::LoadU(d, p); },
         [&](Vector v, float* p) HWY_ATTR { hn::StoreU(v, d, p); });
@@ -56,7 +51,7 @@ HWY_INLINE Vector erf_vector(Vector x) {
   far = hn::MulAdd(far, t, k(-6.34846687e-1F));
   far = hn::MulAdd(far, t, k(-1.28717512e-1F));
   far = hn::MulAdd(far, t, hn::Neg(t));
-  far = hn::CopySign(hn::Sub(k(1.0F), hn::Exp(d, far)), x);
+  far = hn::CopySign(hn::Sub(k(1.0F), exponential(far)), x);
   Vector near = k(-5.96761703e-4F);
   near = hn::MulAdd(near, s, k(4.99119423e-3F));
   near = hn::MulAdd(near, s, k(-2.67681349e-2F));
@@ -90,7 +85,7 @@ float exp_and_sum_row(const float* row, float shift, float* out, int64_t n) {
   const Vector minus = hn::Set(d, shift);
   Vector sum = hn::Zero(d);
   over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
-    const Vector e = hn::Exp(d, hn::Sub(load(row + i, -1e30F), minus));
+    const Vector e = exponential(hn::Sub(load(row + i, -1e30F), minus));
     sum = hn::Add(sum, e);
     store(e, out + i);
   });
@@ -101,7 +96,7 @@ void weight_and_slope_row(float* weight, float shift, float mean, float* slope, 
   const Lanes d;
   const Vector minus = hn::Set(d, shift), less = hn::Set(d, mean);
   over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
-    const Vector w = hn::Exp(d, hn::Sub(load(weight + i, -1e30F), minus));
+    const Vector w = exponential(hn::Sub(load(weight + i, -1e30F), minus));
     store(w, weight + i);
     store(hn::Mul(w, hn::Sub(load(slope + i, 0.0F), less)), slope + i);
   });
@@ -172,7 +167,7 @@ float log_sum_exp_row(const float* row, int64_t n) {
   const Vector minus = hn::Set(d, most);
   Vector sum = hn::Zero(d);
   over_row(n, [&](int64_t i, auto load, auto) HWY_ATTR {
-    sum = hn::Add(sum, hn::Exp(d, hn::Sub(load(row + i, -1e30F), minus)));
+    sum = hn::Add(sum, exponential(hn::Sub(load(row + i, -1e30F), minus)));
   });
   return most + std::log(sum_lanes(sum));
 }
@@ -181,7 +176,7 @@ void add_exp_row(const float* row, float shift, float factor, float* out, int64_
   const Lanes d;
   const Vector minus = hn::Set(d, shift), f = hn::Set(d, factor);
   over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
-    const Vector e = hn::Exp(d, hn::Sub(load(row + i, -1e30F), minus));
+    const Vector e = exponential(hn::Sub(load(row + i, -1e30F), minus));
     store(hn::MulAdd(f, e, load(out + i, 0.0F)), out + i);
   });
 }
@@ -202,7 +197,7 @@ void gelu_backward_row(const float* x, const float* out_gradient, float* x_gradi
     const Vector v = load(x + i, 0.0F);
     const Vector below = hn::MulAdd(half, erf_vector(hn::Mul(v, hn::Set(d, kInverseSqrt2))), half);
     const Vector density =
-        hn::Mul(hn::Set(d, kInverseSqrt2Pi), hn::Exp(d, hn::Mul(hn::Neg(half), hn::Mul(v, v))));
+        hn::Mul(hn::Set(d, kInverseSqrt2Pi), exponential(hn::Mul(hn::Neg(half), hn::Mul(v, v))));
     const Vector slope = hn::MulAdd(v, density, below);
     store(hn::MulAdd(slope, load(out_gradient + i, 0.0F), load(x_gradient + i, 0.0F)),
           x_gradient + i);
@@ -214,7 +209,7 @@ void elu_plus_one_row(const float* x, float* out, int64_t n) {
   const Vector zero = hn::Zero(d), one = hn::Set(d, 1.0F);
   over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
     const Vector v = load(x + i, 0.0F);
-    const Vector below = hn::Exp(d, hn::Min(v, zero));
+    const Vector below = exponential(hn::Min(v, zero));
     store(hn::IfThenElse(hn::Gt(v, zero), hn::Add(v, one), below), out + i);
   });
 }
@@ -224,7 +219,7 @@ void elu_plus_one_backward_row(const float* x, const float* out_gradient, float*
   const Lanes d;
   const Vector zero = hn::Zero(d);
   over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
-    const Vector slope = hn::Exp(d, hn::Min(load(x + i, 0.0F), zero));
+    const Vector slope = exponential(hn::Min(load(x + i, 0.0F), zero));
     store(hn::MulAdd(slope, load(out_gradient + i, 0.0F), load(x_gradient + i, 0.0F)),
           x_gradient + i);
   });

@@ -45,15 +45,21 @@ Pairs pairs_of(const Sight& sight) {
   return pairs;
 }
 
+// One worker's panels of queries, turned, with what they gather, and a block of scores.
+int64_t forward_slab_bytes(const AttentionSizes& s) {
+  const int64_t panels = (std::min(kTile, s.queries) + kStrip - 1) / kStrip;
+  const int64_t keys = std::min(kTile, s.keys);
+  return ledger_bytes(4 * s.threads *
+                      (panels * kStrip * (2 * s.head_width + 3) + keys * kStrip + keys + kStrip));
+}
+
 }  // namespace
 
 AttentionCost::Pass tiled_extend_cost(const AttentionSizes& s, int64_t window) {
   const Pairs pairs = pairs_of({s.queries, s.keys, s.keys - s.queries, window, true});
   const int64_t heads = s.batch * s.heads;
-  const int64_t tile_queries = std::min(kTile, s.queries), tile_keys = std::min(kTile, s.keys);
-  return {heads * 4 * s.head_width * pairs.covered, heads * pairs.seen,
-          ledger_bytes(4 * heads * s.queries) +
-              ledger_bytes(4 * s.threads * tile_queries * (tile_keys + 2))};
+  return {heads * 4 * s.head_width * pairs.covered, heads * pairs.covered,
+          ledger_bytes(4 * heads * s.queries) + forward_slab_bytes(s)};
 }
 
 AttentionCost tiled_attention_cost(const AttentionSizes& s, int64_t window) {
@@ -63,8 +69,8 @@ AttentionCost tiled_attention_cost(const AttentionSizes& s, int64_t window) {
   // Of the queries' gradient, where rows and groups alone are few.
   const int64_t parts = std::clamp<int64_t>(kTasks / groups, 1, (s.keys + kTile - 1) / kTile);
   AttentionCost cost;
-  cost.forward = {heads * 4 * s.head_width * pairs.covered, heads * pairs.seen,
-                  ledger_bytes(4 * s.threads * tile_queries * (tile_keys + 2))};
+  cost.forward = {heads * 4 * s.head_width * pairs.covered, heads * pairs.covered,
+                  forward_slab_bytes(s)};
   // scores again, slopes of the weights, and the three gradients
   cost.backward = {
       heads * 10 * s.head_width * pairs.covered, heads * pairs.seen,

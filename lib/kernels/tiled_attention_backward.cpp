@@ -1,37 +1,15 @@
-#include "kernels/tiled_attention.h"
-
-#include <cmath>
-#include <limits>
-
 #include "base/counters.h"
 #include "base/parallel.h"
 #include "kernels/multiply.h"
 #include "kernels/rows.h"
+#include "kernels/tiled_geometry.h"
 
 namespace lengthwise {
 namespace {
 
-constexpr int64_t kQueries = 256, kKeys = 256;  // of a tile
-constexpr int64_t kStrip = 64;                  // queries of a strip where a tile is seen in part
-constexpr float kLowest = -std::numeric_limits<float>::infinity();
+using namespace tiled;  // NOLINT(google-build-using-namespace): the words of these files
 
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
-
-struct Layout {
-  const TiledSizes& s;
-  int64_t query_stride() const { return s.heads * s.width; }
-  int64_t key_stride() const { return s.groups * s.width; }
-  int64_t query(int64_t b, int64_t i, int64_t h) const {
-    return ((b * s.queries + i) * s.heads + h) * s.width;
-  }
-  int64_t key(int64_t b, int64_t j, int64_t g) const {
-    return ((b * s.key_rows + j) * s.groups + g) * s.width;
-  }
-  int64_t row(int64_t b, int64_t h, int64_t i) const { return (b * s.heads + h) * s.queries + i; }
-};
+constexpr int64_t kStrip = 64;  // queries of a strip where a tile is seen in part
 
 // Calls body(queries, keys) for the parts of a tile that its products run over: the whole tile
 // where every query sees every key, else strips of queries with the keys that any of them sees.
@@ -49,20 +27,6 @@ void each_strip(const TiledSizes& s, const TiledTerms& t, int64_t b, Range queri
     const Range rows{i, std::min(i + step, queries.end)};
     const Range seen = sees(rows);
     if (seen.begin < seen.end) body(rows, seen);
-  }
-}
-
-Range query_tile(const TiledSizes& s, int64_t tile) {
-  return {tile * kQueries, std::min((tile + 1) * kQueries, s.queries)};
-}
-
-// Calls body(keys) for the tiles of keys that any of these queries sees, on the grid of kKeys.
-template <class Body>
-void each_key_tile(const TiledSizes& s, const TiledTerms& t, int64_t b, Range queries,
-                   const Body& body) {
-  const int64_t begin = t.begin(b, queries.begin, s.keys), end = t.end(b, queries.end - 1, s.keys);
-  for (int64_t j = begin / kKeys * kKeys; j < end; j += kKeys) {
-    body(Range{j, std::min(j + kKeys, s.keys)});
   }
 }
 
@@ -107,77 +71,9 @@ int64_t tile_floats(const TiledSizes& s) {
   return std::min(kQueries, s.queries) * std::min(kKeys, s.keys);
 }
 
-// The running softmax of a tile's queries.
-struct RunningRows {
-  float* most;  // largest score so far
-  float* sum;   // of exp(score - most)
-};
-
 }  // namespace
 
-int64_t tiled_forward_slab(const TiledSizes& s) {
-  return std::min(kQueries, s.queries) * (std::min(kKeys, s.keys) + 2);
-}
 int64_t tiled_backward_slab(const TiledSizes& s) { return 2 * tile_floats(s); }
-
-void tiled_attention_forward(const TiledSizes& s, const TiledTerms& t, const float* q,
-                             const float* k, const float* v, float* log_sums, float* out,
-                             float* slabs) {
-  const Layout at{s};
-  const int64_t tiles = pieces(s.queries, kQueries), group = s.heads / s.groups;
-  parallel_for(s.batch * s.heads * tiles, [&](int64_t task, int worker) {
-    // The last tiles of a causal sequence are the longest: they come first.
-    const int64_t tile = tiles - 1 - task / (s.batch * s.heads);
-    const int64_t h = task % s.heads, b = task / s.heads % s.batch, g = h / group;
-    const Range queries = query_tile(s, tile);
-    float* scores = slabs + worker * tiled_forward_slab(s);
-    const RunningRows running{scores + tile_floats(s), scores + tile_floats(s) + queries.size()};
-    std::fill_n(running.most, queries.size(), kLowest);
-    std::fill_n(running.sum, queries.size(), 0.0F);
-    for (int64_t i = queries.begin; i < queries.end; ++i) {
-      std::fill_n(out + at.query(b, i, h), s.width, 0.0F);
-    }
-    int64_t exponentials = 0;
-    const auto mix_strip = [&](Range rows, Range keys) {
-      const int64_t n = keys.size();
-      score_strip(s, t, b, h, rows, keys, q, k, scores);
-      for (int64_t i = rows.begin; i < rows.end; ++i) {
-        float* row = scores + (i - rows.begin) * n;
-        const Range seen = clear_unseen(s, t, b, i, keys, row);
-        if (seen.size() == 0) continue;
-        exponentials += seen.size();
-        float* from = row + (seen.begin - keys.begin);
-        float& most = running.most[i - queries.begin];
-        float& sum = running.sum[i - queries.begin];
-        const float found = max_row(from, seen.size());
-        const float higher = found > most || std::isnan(found) ? found : most;
-        if (higher == kLowest) {
-          std::fill_n(from, seen.size(), 0.0F);
-          continue;
-        }
-        const float shrink = std::exp(most - higher);
-        if (shrink != 1.0F) scale_row(shrink, out + at.query(b, i, h), s.width);
-        sum = sum * shrink + exp_and_sum_row(from, higher, from, seen.size());
-        most = higher;
-        if (t.dropout.rate > 0) {
-          dropout_row(t.dropout, at.row(b, h, i), seen.begin, from, from, seen.size());
-        }
-      }
-      multiply(rows.size(), s.width, n, 1, {scores, n},
-               {v + at.key(b, keys.begin, g), at.key_stride()}, 1, out + at.query(b, rows.begin, h),
-               at.query_stride());
-    };
-    each_key_tile(s, t, b, queries,
-                  [&](Range keys) { each_strip(s, t, b, queries, keys, mix_strip); });
-    for (int64_t i = queries.begin; i < queries.end; ++i) {
-      const float sum = running.sum[i - queries.begin];
-      const float most = running.most[i - queries.begin];
-      log_sums[at.row(b, h, i)] = most == kLowest ? kLowest : most + std::log(sum);
-      if (most != kLowest) scale_row(1.0F / sum, out + at.query(b, i, h), s.width);
-    }
-    count_exponentials(exponentials);
-  });
-}
 
 int64_t tiled_query_parts(const TiledSizes& s) {
   constexpr int64_t kTasks = 8;
