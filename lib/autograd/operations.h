@@ -89,8 +89,8 @@ AttentionOutput tiled_attention(const Var& q, const Var& k, const Var& v,
 
 /// [B,T,H,D] = phi(q) sum phi(k) v^T / (phi(q) . sum phi(k)) over the keys seen, phi(x) = elu(x)+1;
 /// q [B,T,H,D], k, v [B,S,G,D], H % G == 0. In chunks of so many tokens: within one by scores,
-/// between them by sums [D,D+1], kept in double; time and memory O(T). Causal rows begin at
-/// position 0. A query that sees no key gets 0. Katharopoulos et al. 2020, arXiv:2006.16236.
+/// between them by sums of phi(k) [v, 1]^T, kept in double; time and memory O(T). Causal rows begin
+/// at position 0. A query that sees no key gets 0. Katharopoulos et al. 2020, arXiv:2006.16236.
 Var linear_attention(const Var& q, const Var& k, const Var& v, const AttentionMask& mask,
                      int64_t chunk);
 

@@ -10,8 +10,8 @@ namespace {
 
 /// Linear attention: features phi(x) = elu(x) + 1 in place of the softmax,
 /// o_i = phi(q_i) sum_j phi(k_j) v_j^T / (phi(q_i) . sum_j phi(k_j)) over the keys seen. The causal
-/// form goes in chunks: within one by scores, between them by a [D,D+1] state. Time and memory
-/// O(T).
+/// form goes in chunks: within one by scores, between them by a sum of D (D+1) numbers. Time and
+/// memory O(T).
 class Linear final : public Attention {
  public:
   struct Options {
@@ -69,51 +69,70 @@ class Linear final : public Attention {
     });
   }
 
-  static AttentionCost cost(const AttentionSizes& sizes, const Options& options) {
-    AttentionCost cost = attend_cost(sizes, options);
-    // New tokens cost what a causal sequence of their own costs, in inference.
-    AttentionSizes fresh = sizes;
-    fresh.keys = fresh.queries;
+  static AttentionCost cost(const AttentionSizes& n, const Options& options) {
+    const Work work(n, options.chunk);
+    const int64_t D = n.head_width, E = D + 1, T = n.queries, S = n.keys;
+    const int64_t of_queries = work.rows * T, of_keys = work.groups * S;
+    // Segments find the sums before (or after) them in a pass of its own, which all keys need.
+    const int64_t key_passes = n.causal && work.key_segments > 1 ? 2 : 1;
+    AttentionCost cost;
+    cost.forward.flops =
+        (of_keys * key_passes + of_queries) * 2 * D * E + work.rows * work.squares * 2 * (D + E);
+    cost.forward.exponentials = (of_keys * key_passes + of_queries) * D;
+    cost.forward.workspace_bytes = work.slab_bytes + work.state_bytes(work.key_segments);
+    // Slopes of queries: the keys' sums again. Slopes of keys and values: the queries' sums.
+    cost.backward.flops = (of_keys * key_passes + of_queries) * 2 * D * E +
+                          of_queries * key_passes * 2 * D * E + of_keys * 2 * D * (E + D) +
+                          work.rows * work.squares * 2 * (2 * E + 4 * D);
+    cost.backward.exponentials = (of_keys + of_queries) * (key_passes + 1) * D;
+    cost.backward.workspace_bytes =
+        work.slab_bytes + work.state_bytes(std::max(work.key_segments, work.query_segments));
+    cost.saved_bytes = ledger_bytes(4 * of_queries);
+    cost.saves_output = true;
+    cost.state_bytes = ledger_bytes(4 * work.groups * 2 * D * E);
+    cost.useful_forward_flops = (of_keys + of_queries) * 2 * D * E;
+
+    // New tokens cost what a causal sequence of their own costs, in one segment.
+    AttentionSizes fresh = n;
+    fresh.keys = T;
     fresh.causal = true;
-    const AttentionCost of_fresh = attend_cost(fresh, options);
-    cost.extend = of_fresh.forward;
-    cost.extend.workspace_bytes += of_fresh.saved_bytes;
+    const Work added(fresh, options.chunk);
+    cost.extend = {
+        (work.groups + work.rows) * T * 2 * D * E + work.rows * added.squares * 2 * (D + E),
+        (work.groups + work.rows) * T * D, added.slab_bytes + ledger_bytes(4 * of_queries)};
     return cost;
   }
 
  private:
-  static AttentionCost attend_cost(const AttentionSizes& n, const Options& options) {
-    const int64_t D = n.head_width, E = D + 1, T = n.queries, S = n.keys, chunk = options.chunk;
-    const int64_t by_query = n.batch * n.heads, by_key = n.batch * n.key_value_heads;
-    const int64_t state = 2 * D * E;  // FLOPs of one token against a state
-    int64_t squares = 0;              // pairs within chunks
-    for (int64_t i = 0; n.causal && i < T; i += chunk) {
-      squares += std::min(chunk, T - i) * std::min(chunk, T - i);
+  // How the work is cut.
+  struct Work {
+    int64_t rows, groups;  // of queries, of keys
+    int64_t squares = 0;   // pairs within a sequence's chunks
+    int64_t key_segments, query_segments, slab_bytes, sum_floats;
+
+    Work(const AttentionSizes& n, int64_t chunk)
+        : rows(n.batch * n.heads), groups(n.batch * n.key_value_heads) {
+      const int64_t D = n.head_width;
+      for (int64_t i = 0; n.causal && i < n.queries; i += chunk) {
+        squares += std::min(chunk, n.queries - i) * std::min(chunk, n.queries - i);
+      }
+      const auto segments = [&](int64_t tokens) {
+        return std::clamp<int64_t>(8 / groups, 1,
+                                   std::max<int64_t>(1, (tokens + chunk - 1) / chunk));
+      };
+      key_segments = segments(n.keys);
+      query_segments = segments(n.queries);
+      sum_floats = D * (D + 1);
+      const int64_t c = std::min(chunk, std::max<int64_t>({1, n.queries, n.keys}));
+      const auto lines = [](int64_t floats) { return (floats + 15) / 16 * 16; };
+      slab_bytes = ledger_bytes(4 * n.threads *
+                                (7 * lines(c * D) + lines(c * c) + lines(c) +
+                                 3 * lines(sum_floats) + lines(2 * sum_floats)));
     }
-    const int64_t chunks = (S + chunk - 1) / chunk;
-    const int64_t slabs = chunk * (2 * D + 2 * E + chunk + std::max(chunk, E));
-    AttentionCost cost;
-    // Forward: key states; queries against states; scores and their product with [v, 1].
-    cost.forward.flops = by_key * S * state + by_query * (T * state + squares * 2 * (D + E));
-    cost.forward.exponentials =
-        by_key * S * D + by_query * T * D + (n.causal ? by_query * T * D : 0);
-    // Backward: both states again, then slopes of queries, keys and values.
-    cost.backward.flops = by_key * S * state + by_query * T * state + by_query * T * state +
-                          by_key * S * 2 * state + by_query * squares * 2 * 3 * (D + E);
-    cost.backward.exponentials =
-        by_key * S * D + by_query * T * D +                          // states
-        by_query * T * D + (n.causal ? by_query * T * D : 0) +       // slopes of queries
-        2 * by_key * S * D + (n.causal ? 2 * by_query * T * D : 0);  // slopes of keys and values
-    cost.forward.workspace_bytes =
-        ledger_bytes(4 * n.threads * slabs) + ledger_bytes(4 * by_key * chunks * D * E);
-    cost.backward.workspace_bytes =
-        ledger_bytes(4 * n.threads * slabs) + 2 * ledger_bytes(4 * by_key * chunks * D * E);
-    cost.saved_bytes = ledger_bytes(4 * by_query * T);
-    cost.saves_output = true;
-    cost.state_bytes = ledger_bytes(4 * by_key * 2 * D * E);
-    cost.useful_forward_flops = by_key * S * state + by_query * T * state;
-    return cost;
-  }
+    int64_t state_bytes(int64_t segments) const {
+      return ledger_bytes(4 * groups * segments * 2 * sum_floats);
+    }
+  };
 
   static void check_input(const AttentionInput& in) {
     check(in.bias == nullptr, "linear: a score bias, but there are no scores");

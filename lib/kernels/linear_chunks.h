@@ -1,0 +1,80 @@
+// What the forward and the backward pass of linear attention share: a worker's scratch, the loading
+// of a chunk, and sums over segments.
+#pragma once
+#include "base/counters.h"
+#include "kernels/linear_attention.h"
+#include "kernels/rows.h"
+#include "kernels/tile_multiply.h"
+
+namespace lengthwise::linear_chunks {
+
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+/// One worker's scratch, for chunks of c tokens. A chunk's rows are [c,D], turned ones [D,c].
+struct Slab {
+  float *query, *key, *value, *slope;  // features of q and k, v, and slopes of the numerators
+  float *turned, *result, *other;
+  float* scores;       // [c,c]
+  float* sums;         // [c]: denominators, or their slopes
+  float *state, *add;  // [D(D+1)]: the sum so far, and what a chunk adds
+  float* turned_state;
+  double* total;  // the sum so far
+
+  Slab(const LinearSizes& s, float* at);
+  static int64_t floats(const LinearSizes& s);
+};
+
+/// rows [range] of x [B,length,heads,D], head h.
+struct Rows {
+  const float* x;
+  int64_t length, heads, width;
+  const float* at(int64_t b, int64_t i, int64_t h) const {
+    return x + ((b * length + i) * heads + h) * width;
+  }
+  int64_t stride() const { return heads * width; }
+};
+
+/// Features of the rows; those from `real` on become 0.
+void load_features(const Rows& rows, int64_t b, int64_t h, Range range, int64_t real,
+                   float* features);
+/// The rows themselves; those from `real` on become 0.
+void load_rows(const Rows& rows, int64_t b, int64_t h, Range range, int64_t real, float* copy);
+
+/// Counts and multiplies on the calling thread.
+void product(int64_t m, int64_t n, int64_t k, MatrixView a, MatrixView b, float beta, float* c);
+
+/// total += left^T right and the column sums of left, weighted by `weights` where there are any:
+/// left, right [n,D]; state <- total.
+void add_to_total(const LinearSizes& s, const Slab& slab, int64_t n, const float* left,
+                  const float* right, const float* weights);
+/// state <- total
+void round_total(const LinearSizes& s, const Slab& slab);
+
+/// A double as two floats.
+void store_total(const LinearSizes& s, const double* total, float* high_and_low);
+void load_total(const LinearSizes& s, const float* high_and_low, double* total);
+
+/// Segment `index` of `count`: whole chunks.
+Range segment(const LinearSizes& s, int64_t tokens, int64_t index, int64_t count);
+
+enum class Sum { before, after, all };
+/// states [B,G,segments,2,..] holds each segment's sum: becomes the sum of the segments before,
+/// after, or of all of them (then in the first).
+void sum_segments(const LinearSizes& s, Sum sum, int64_t segments, float* states);
+
+/// Zeros what a causal chunk must not see: scores [n,n] above the diagonal.
+void keep_lower(float* scores, int64_t n);
+
+/// Each segment's sum of phi(k) [v,1]^T.
+void sum_keys(const LinearSizes& s, const float* k, const float* v, int64_t segments, float* slabs,
+              float* states);
+
+inline float* state_of(const LinearSizes& s, float* states, int64_t segments, int64_t b, int64_t g,
+                       int64_t index) {
+  return states + ((b * s.groups + g) * segments + index) * 2 * s.state_floats();
+}
+
+}  // namespace lengthwise::linear_chunks
