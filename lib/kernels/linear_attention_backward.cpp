@@ -19,6 +19,8 @@ void load_slopes(const LinearSizes& s, const Saved& saved, int64_t b, int64_t h,
     const float sum = saved.denominators[(b * s.queries + i) * s.heads + h];
     const float inverse = sum > 0 ? 1.0F / sum : 0.0F;
     const float* from = saved.gradient.at(b, i, h);
+    saved.gradient.fetch_ahead(b, i, h);
+    saved.out.fetch_ahead(b, i, h);
     float* to = slab.slope + (i - chunk.begin) * s.width;
     for (int64_t d = 0; d < s.width; ++d) to[d] = from[d] * inverse;
     slab.sums[i - chunk.begin] = -inverse * dot_row(from, saved.out.at(b, i, h), s.width);
@@ -229,17 +231,20 @@ void linear_attention_backward(const LinearSizes& s, const float* q, const float
                                const float* out, const float* denominators,
                                const float* out_gradient, float* states, float* slabs, float* to_q,
                                float* to_k, float* to_v) {
-  const auto of_queries = [&](const float* x) { return Rows{x, s.queries, s.heads, s.width}; };
-  const auto of_keys = [&](const float* x) { return Rows{x, s.keys, s.groups, s.width}; };
-  const Saved saved{
-      of_queries(q), of_keys(k), of_keys(v), of_queries(out), of_queries(out_gradient),
-      denominators};
+  const auto going = [&](int64_t ahead) -> Saved {
+    const auto of_queries = [&](const float* x) {
+      return Rows{x, s.queries, s.heads, s.width, ahead};
+    };
+    const auto of_keys = [&](const float* x) { return Rows{x, s.keys, s.groups, s.width, ahead}; };
+    return {of_queries(q), of_keys(k), of_keys(v), of_queries(out), of_queries(out_gradient),
+            denominators};
+  };
   if (to_q != nullptr) {
-    (s.causal ? causal_query_backward : query_backward)(s, saved, states, slabs, to_q);
+    (s.causal ? causal_query_backward : query_backward)(s, going(s.chunk), states, slabs, to_q);
   }
   if (to_k != nullptr || to_v != nullptr) {
-    (s.causal ? causal_key_value_backward : key_value_backward)(s, saved, states, slabs, to_k,
-                                                                to_v);
+    (s.causal ? causal_key_value_backward : key_value_backward)(s, going(-s.chunk), states, slabs,
+                                                                to_k, to_v);
   }
 }
 

@@ -34,8 +34,8 @@ void linear_attention_forward(const LinearSizes& s, const float* q, const float*
                               float* carried, float* states, float* slabs, float* denominators,
                               float* out) {
   const int64_t D = s.width, segments = carried == nullptr ? s.segments(s.keys) : 1;
-  const Rows queries{q, s.queries, s.heads, D}, keys{k, s.keys, s.groups, D},
-      values{v, s.keys, s.groups, D};
+  const Rows queries{q, s.queries, s.heads, D, s.chunk}, keys{k, s.keys, s.groups, D, s.chunk},
+      values{v, s.keys, s.groups, D, s.chunk};
   if (!s.causal) {
     sum_keys(s, k, v, segments, slabs, states);
     sum_segments(s, Sum::all, segments, states);

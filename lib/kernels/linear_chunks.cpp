@@ -51,6 +51,7 @@ void load_features(const Rows& rows, int64_t b, int64_t h, Range range, int64_t 
   count_exponentials(range.size() * rows.width);
   for (int64_t i = range.begin; i < range.end; ++i) {
     float* to = features + (i - range.begin) * rows.width;
+    rows.fetch_ahead(b, i, h);
     if (i < real) {
       elu_plus_one_row(rows.at(b, i, h), to, rows.width);
     } else {
@@ -62,6 +63,7 @@ void load_features(const Rows& rows, int64_t b, int64_t h, Range range, int64_t 
 void load_rows(const Rows& rows, int64_t b, int64_t h, Range range, int64_t real, float* copy) {
   for (int64_t i = range.begin; i < range.end; ++i) {
     float* to = copy + (i - range.begin) * rows.width;
+    rows.fetch_ahead(b, i, h);
     if (i < real) {
       std::copy_n(rows.at(b, i, h), rows.width, to);
     } else {
@@ -147,7 +149,8 @@ void keep_lower(float* scores, int64_t n) {
 
 void sum_keys(const LinearSizes& s, const float* k, const float* v, int64_t segments, float* slabs,
               float* states) {
-  const Rows keys{k, s.keys, s.groups, s.width}, values{v, s.keys, s.groups, s.width};
+  const Rows keys{k, s.keys, s.groups, s.width, s.chunk},
+      values{v, s.keys, s.groups, s.width, s.chunk};
   parallel_for(s.batch * s.groups * segments, [&](int64_t task, int worker) {
     const int64_t index = task % segments, g = task / segments % s.groups,
                   b = task / segments / s.groups;

@@ -27,14 +27,21 @@ struct Slab {
   static int64_t floats(const LinearSizes& s);
 };
 
-/// rows [range] of x [B,length,heads,D], head h.
+/// Rows of x [B,length,heads,D]. A head's stand far apart, so that the machine does not see the
+/// next chunk's coming: whoever reads row i fetches row i + ahead.
 struct Rows {
   const float* x;
-  int64_t length, heads, width;
+  int64_t length, heads, width, ahead;
   const float* at(int64_t b, int64_t i, int64_t h) const {
     return x + ((b * length + i) * heads + h) * width;
   }
   int64_t stride() const { return heads * width; }
+  void fetch_ahead(int64_t b, int64_t i, int64_t h) const {
+    constexpr int64_t kLine = 16;
+    if (i + ahead < 0 || i + ahead >= length) return;
+    const float* row = at(b, i + ahead, h);
+    for (int64_t d = 0; d < width; d += kLine) __builtin_prefetch(row + d, 0, 2);
+  }
 };
 
 /// Features of the rows; those from `real` on become 0.
