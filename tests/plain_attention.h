@@ -37,6 +37,7 @@ enum class Fault {
   hides_saved_bytes,    // the weights kept are not in the cost
   hides_workspace,      // nor the slopes
   larger_state,         // a row more than is promised
+  remembers_calls,      // every third call mixes keys in place of values
 };
 
 template <Fault kFault>
@@ -55,7 +56,11 @@ class PlainAttention final : public Attention {
   }
   PlainAttention(const AttentionSetup& setup, const Options&) : layer_(setup.sizes) {}
 
-  Var attend(const AttentionInput& in) const override { return mix(in, in.k.extent(1)); }
+  Var attend(const AttentionInput& in) const override {
+    AttentionInput used = in;
+    if (kFault == Fault::remembers_calls && calls_++ % 3 == 2) used.v = in.k;
+    return mix(used, in.k.extent(1));
+  }
 
   DecodeState begin_decode(int64_t batch, int64_t max_tokens) const override {
     const int64_t rows = max_tokens + (kFault == Fault::larger_state ? 40 : 0);
@@ -249,6 +254,7 @@ class PlainAttention final : public Attention {
   }
 
   AttentionSizes layer_;
+  mutable int64_t calls_ = 0;
 };
 
 }  // namespace lengthwise

@@ -82,6 +82,7 @@ std::vector<SeededFault> seeded_faults() {
       in_attention<Fault::hides_saved_bytes>("SavedBytesNotPredicted", {"cost", "model_cost"}),
       in_attention<Fault::hides_workspace>("WorkspaceNotPredicted", {"cost"}),
       in_attention<Fault::larger_state>("WrongStateSize", {"decode_cost"}),
+      in_attention<Fault::remembers_calls>("AnotherAnswerWhenRunAgain", {"model_checkpoint"}),
       in_position<PositionFault::turns_too_fast>("AnglesOfAnotherRate", {"position_definition"}),
       in_position<PositionFault::turns_by_square>("AnglesNotRelative", {"position_shift"}),
       in_position<PositionFault::forgets_first>("PieceBeginsAtZeroAgain",

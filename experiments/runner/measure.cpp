@@ -58,7 +58,10 @@ RunCost measure_cost(Transformer& model, const Task& task, const RunConfig& conf
   AdamW optimizer(model.parameters(), {});
   const auto forward = [&] { batch_loss(model, batch, ForwardPass{}); };
   const auto step = [&](const std::function<void()>& between) {
-    forward_backward(model, batch, {true, seed, 0}, between);
+    forward_backward(
+        model, batch,
+        {.training = true, .seed = seed, .checkpoint_layers = config.train.checkpoint == "layer"},
+        between);
     const double norm = gradient_norm(model.parameters());
     optimizer.step(0.0, norm > 1 ? 1 / norm : 1.0);
     model.clear_gradients();

@@ -118,6 +118,10 @@ void RunOptions::visit(OptionVisitor& v) {
             "examples scored at a length (text: its validation bytes, always)");
 }
 
+bool is_of_training(const std::string& key) {
+  return (key.starts_with("train.") && key != "train.checkpoint") || key.starts_with("eval.");
+}
+
 std::vector<OptionDescription> known_keys() {
   std::vector<OptionDescription> all;
   describe_options_at<RunOptions>("", all);
@@ -180,7 +184,7 @@ std::string RunConfig::text() const {
 std::string RunConfig::id(uint64_t data_hash) const {
   std::string named = fmt::format("schema {}\ndata {:016x}\n", kSchemaVersion, data_hash);
   for (const auto& [key, value] : resolved) {
-    const bool unused = !trains && (key.starts_with("train.") || key.starts_with("eval."));
+    const bool unused = !trains && is_of_training(key);
     if (unused || key == "train.lengths" || key.ends_with(".file")) continue;
     named += key + " = " + value + "\n";
   }

@@ -97,8 +97,7 @@ void refuse_unread_training(const SweepConfig& config) {
   const auto steps = config.values.find("train.steps");
   const bool trains = steps != config.values.end() && steps->second != "0";
   for (const auto& [key, text] : config.from_command_line) {
-    const bool of_training = key.starts_with("train.") || key.starts_with("eval.");
-    if (of_training && key != "train.steps" && !trains) {
+    if (is_of_training(key) && key != "train.steps" && !trains) {
       user_error("{}: no run trains, so none reads it; expected train.steps above 0", key);
     }
   }

@@ -23,7 +23,7 @@ Var dropout(const Var& x, const Dropout& dropout) {
     // out = mask * x
     Tensor kept({static_cast<int64_t>(from.size())}, Tag::workspace);
     dropout_elements(dropout, from.data(), kept.data(), kept.size());
-    add_into(kept.data(), to->data(), kept.size());
+    to->add(kept.values());
   });
 }
 

@@ -13,10 +13,13 @@ constexpr int64_t kGrain = 16384;  // elements of one task
 
 }  // namespace
 
-void add_into(const float* from, float* to, int64_t n) {
-  parallel_ranges(n, kGrain, [&](int64_t begin, int64_t end) {
-    add_scaled_row(to + begin, 1.0F, from + begin, to + begin, end - begin);
-  });
+Var record_sum(Tensor sum, const Var& a, const Var& b) {
+  return record(std::move(sum), {a, b},
+                [to_a = a.gradient(), to_b = b.gradient()](std::span<const float> from) {
+                  // sum = a + b
+                  if (to_a) to_a->add(from);
+                  if (to_b) to_b->add(from);
+                });
 }
 
 Var add(const Var& a, const Var& b) {
@@ -25,12 +28,7 @@ Var add(const Var& a, const Var& b) {
   parallel_ranges(out.size(), kGrain, [&](int64_t begin, int64_t end) {
     add_scaled_row(a.data() + begin, 1.0F, b.data() + begin, out.data() + begin, end - begin);
   });
-  return record(std::move(out), {a, b},
-                [to_a = a.gradient(), to_b = b.gradient()](std::span<const float> from) {
-                  const auto n = static_cast<int64_t>(from.size());
-                  if (to_a) add_into(from.data(), to_a->data(), n);
-                  if (to_b) add_into(from.data(), to_b->data(), n);
-                });
+  return record_sum(std::move(out), a, b);
 }
 
 Var gelu(const Var& x) {

@@ -77,9 +77,7 @@ Var add_position_rows(const Var& x, const Var& table, std::span<const int64_t> f
       [batch, length, width, starts, to_x = x.gradient(),
        to_table = table.gradient()](std::span<const float> from) {
         // out[b,t] = x[b,t] + table[first(b) + t]
-        if (to_x) {
-          add_into(from.data(), to_x->data(), static_cast<int64_t>(from.size()));
-        }
+        if (to_x) to_x->add(from);
         if (to_table) {
           scatter_add(
               from.data(), batch * length, width, 1.0F,

@@ -1,15 +1,13 @@
 // The differentiable operations. Each is a pair of plain functions, foo_forward and foo_backward,
 // in the .cpp file of its name; what stands here runs the forward and records the backward.
 #pragma once
+#include <functional>
 #include <span>
 
 #include "autograd/attention_terms.h"
 #include "autograd/tape.h"
 
 namespace lengthwise {
-
-/// to += from, over all threads; both [n].
-void add_into(const float* from, float* to, int64_t n);
 
 /// [B,T,C]: scale * table[tokens[b,t]]; tokens [B,T], table [V,C].
 Var embedding(std::span<const int32_t> tokens, int64_t batch, int64_t length, const Var& table,
@@ -21,6 +19,9 @@ Var add_position_rows(const Var& x, const Var& table, std::span<const int64_t> f
 /// [..., N] = x weight + bias; x [..., K], weight [K,N], bias [N] or undefined.
 Var linear(const Var& x, const Var& weight, const Var& bias);
 
+/// gelu(linear(x, weight, bias)), each tile of the product bent while it is in the cache.
+Var linear_gelu(const Var& x, const Var& weight, const Var& bias);
+
 /// [..., V] = x table^T: the output head that is tied to the embedding; x [..., C], table [V,C].
 Var linear_transposed(const Var& x, const Var& table);
 
@@ -28,11 +29,20 @@ Var linear_transposed(const Var& x, const Var& table);
 /// Ba, Kiros, Hinton 2016, arXiv:1607.06450.
 Var layer_norm(const Var& x, const Var& gain, const Var& bias);
 
+struct SumAndNorm {
+  Var sum, normed;
+};
+
+/// a + b and its layer_norm, in one pass over the rows; a, b [..., C], gain, bias [C].
+SumAndNorm add_layer_norm(const Var& a, const Var& b, const Var& gain, const Var& bias);
+
 /// x (1 + erf(x / sqrt 2)) / 2. Hendrycks, Gimpel 2016, arXiv:1606.08415.
 Var gelu(const Var& x);
 
 /// a + b, of one shape.
 Var add(const Var& a, const Var& b);
+/// What add records of a sum that is already there.
+Var record_sum(Tensor sum, const Var& a, const Var& b);
 
 /// x itself at rate 0.
 Var dropout(const Var& x, const Dropout& dropout);
@@ -48,6 +58,11 @@ Var cross_entropy(const Var& logits, std::span<const int32_t> targets, double sm
 /// table [positions, D/2, 2] at row first(b) + i; x [B,T,H,D], D even.
 /// Su et al. 2021, arXiv:2104.09864.
 Var rotate_pairs(const Var& x, const Var& table, std::span<const int64_t> first);
+
+/// body(x), of which nothing is kept but x and the result: the backward pass runs it again, this
+/// time recorded. `body` gives the same whenever it runs, and what it refers to outlives the
+/// backward pass. Chen et al. 2016, arXiv:1604.06174.
+Var checkpointed(const Var& x, const std::function<Var(const Var&)>& body);
 
 /// How dense_attention turns scores into weights.
 struct DenseAttentionRule {

@@ -1,8 +1,11 @@
 #include "autograd/tape.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
+#include "base/parallel.h"
+#include "kernels/rows.h"
 
 namespace lengthwise {
 namespace {
@@ -19,8 +22,30 @@ float* Gradient::data() {
   return buffer_.data();
 }
 
+Gradient::Sum Gradient::sum() {
+  if (!empty()) return {buffer_.data(), 1.0F};
+  buffer_ = Tensor({size_}, Tag::gradients, scope_);
+  return {buffer_.data(), 0.0F};
+}
+
+void Gradient::add(std::span<const float> from) {
+  check_equal(static_cast<int64_t>(from.size()), size_, "elements added to a gradient");
+  constexpr int64_t kGrain = 16384;
+  const auto [to, beta] = sum();
+  parallel_ranges(size_, kGrain, [&, to = to, beta = beta](int64_t begin, int64_t end) {
+    if (beta == 0) {
+      std::copy(from.begin() + begin, from.begin() + end, to + begin);
+    } else {
+      add_scaled_row(to + begin, 1.0F, from.data() + begin, to + begin, end - begin);
+    }
+  });
+}
+
 Recording::Recording(Tape& tape) : before_(current_tape()) { current_tape() = &tape; }
 Recording::~Recording() { current_tape() = before_; }
+
+RecordingPause::RecordingPause() : before_(std::exchange(current_tape(), nullptr)) {}
+RecordingPause::~RecordingPause() { current_tape() = before_; }
 
 bool is_recording() { return current_tape() != nullptr; }
 
@@ -37,6 +62,16 @@ void Tape::backward(const Var& loss) {
   check_equal(loss.value().size(), 1, "elements of the loss");
   check(loss.needs_gradient(), "backward of a loss that no parameter enters");
   loss.gradient()->data()[0] = 1.0F;
+  run();
+}
+
+void Tape::backward(const Var& output, std::span<const float> output_gradient) {
+  check(output.needs_gradient(), "backward of an output that no parameter enters");
+  output.gradient()->add(output_gradient);
+  run();
+}
+
+void Tape::run() {
   while (!nodes_.empty()) {
     {
       const Node& node = nodes_.back();

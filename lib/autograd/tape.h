@@ -18,6 +18,15 @@ class Gradient {
   bool empty() const { return !buffer_.defined(); }
   /// [size] floats, zero at first use, under the tag `gradients`.
   float* data();
+  /// For a product that writes every element: where nothing is yet it overwrites (beta 0), so that
+  /// nothing is zeroed first, and otherwise adds (beta 1).
+  struct Sum {
+    float* data;
+    float beta;
+  };
+  Sum sum();
+  /// Adds [size] floats.
+  void add(std::span<const float> from);
   std::span<const float> values() const { return buffer_.values(); }
   std::span<float> values() { return buffer_.values(); }
   void clear() { buffer_ = Tensor(); }
@@ -66,10 +75,13 @@ class Tape {
   /// Gradients of `loss` (one element) with respect to every variable that needs one. Frees what
   /// each node saved as it passes; afterwards the tape is empty.
   void backward(const Var& loss);
+  /// The same from any output, whose gradient [its size] is given.
+  void backward(const Var& output, std::span<const float> output_gradient);
   size_t size() const { return nodes_.size(); }
 
  private:
   friend Var record(Tensor, std::initializer_list<Var>, Backward);
+  void run();
   struct Node {
     std::shared_ptr<Gradient> output;
     Backward backward;
@@ -85,6 +97,18 @@ class Recording {
   ~Recording();
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
+
+ private:
+  Tape* before_;
+};
+
+/// Nothing is recorded until the end of the block.
+class RecordingPause {
+ public:
+  RecordingPause();
+  ~RecordingPause();
+  RecordingPause(const RecordingPause&) = delete;
+  RecordingPause& operator=(const RecordingPause&) = delete;
 
  private:
   Tape* before_;

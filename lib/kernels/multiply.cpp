@@ -66,7 +66,7 @@ void multiply(int64_t m, int64_t n, int64_t k, float alpha, MatrixView a, Matrix
 }
 
 void parallel_multiply(int64_t m, int64_t n, int64_t k, float alpha, MatrixView a, MatrixView b,
-                       float beta, float* c, int64_t c_stride) {
+                       float beta, float* c, int64_t c_stride, const TileWork& work) {
   if (m == 0 || n == 0) return;
   count_flops(2 * m * n * k);
   // The library copies both operands of every tile: larger ones share that.
@@ -81,7 +81,9 @@ void parallel_multiply(int64_t m, int64_t n, int64_t k, float alpha, MatrixView 
     MatrixView a_rows = a, b_columns = b;
     a_rows.data += a.transposed ? i : i * a.stride;
     b_columns.data += b.transposed ? j * b.stride : j;
+    if (work.before) work.before(i, rows, j, columns);
     product(rows, columns, k, alpha, a_rows, b_columns, beta, c + i * c_stride + j, c_stride);
+    if (work.after) work.after(i, rows, j, columns);
   });
 }
 

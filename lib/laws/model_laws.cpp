@@ -172,7 +172,8 @@ void check_one_model_cost(const ModelSetup& setup, const AttentionVariant& varia
   reset_counters();
   Tape tape;
   const Recording recording(tape);
-  const Var loss = loss_of({.training = true, .seed = 1, .step = 1});
+  const Var loss = loss_of(
+      {.training = true, .seed = 1, .step = 1, .checkpoint_layers = sizes.checkpoint_layers});
   compare_passes("forward", predicted.forward, read_counters(), findings);
   findings.equal("activation bytes", predicted.activation_bytes, live(Tag::activations));
   findings.equal("data bytes", predicted.data_bytes, live(Tag::data));
@@ -197,15 +198,54 @@ void check_model_cost(const AttentionVariant& variant, const PositionScheme& sch
   for (const ModelSetup& setup : setups) {
     for (const int64_t length : {1, 7, 65, 130}) {
       for (const int threads : {1, 2, 3}) {
+        const bool checkpoints = threads == 2;
         set_thread_count(threads);
         const int64_t tokens = kBatch * length;
-        findings.begin(
-            fmt::format("{} feed_forward={} dropout={} threads={}", model_text(setup.model, length),
-                        setup.model.feed_forward, setup.model.dropout, threads),
-            length);
-        check_one_model_cost(setup, variant, scheme, {kBatch, length, (tokens + 1) / 2}, threads,
-                             findings);
+        findings.begin(fmt::format("{} feed_forward={} dropout={} threads={} checkpoint={}",
+                                   model_text(setup.model, length), setup.model.feed_forward,
+                                   setup.model.dropout, threads, checkpoints),
+                       length);
+        check_one_model_cost(setup, variant, scheme,
+                             {kBatch, length, (tokens + 1) / 2, checkpoints}, threads, findings);
       }
+    }
+  }
+}
+
+// Gradients of all parameters, in one row.
+std::vector<double> gradients(Transformer& model, const ModelSetup& setup, int64_t length,
+                              bool checkpoints) {
+  const int64_t tokens = kBatch * length;
+  Tape tape;
+  {
+    const Recording recording(tape);
+    const Var logits = model.logits(
+        tokens_for(tokens), kBatch, length, every_position(tokens),
+        {.training = true, .seed = setup.seed, .step = 3, .checkpoint_layers = checkpoints});
+    const Var loss = cross_entropy(logits, std::vector<int32_t>(static_cast<size_t>(tokens), 1));
+    tape.backward(loss);
+  }
+  std::vector<double> all;
+  for (const Parameter& parameter : model.parameters()) {
+    const std::vector<double> own = gradient_of(parameter.variable);
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  model.clear_gradients();
+  return all;
+}
+
+void check_model_checkpoint(const AttentionVariant& variant, const PositionScheme& scheme,
+                            Findings& findings) {
+  for (ModelSetup setup : models(variant, scheme)) {
+    setup.model.kind = variant.info.causal ? "decoder" : "encoder";
+    setup.model.dropout = 0.1;
+    if (variant.info.forms_weights) setup.model.attention_dropout = 0.1;
+    Transformer model(setup, variant, scheme, ParameterSet(setup.seed));
+    for (const int64_t length : kLengths) {
+      findings.begin(model_text(setup.model, length), length);
+      const std::vector<double> expected = gradients(model, setup, length, false);
+      findings.error("gradients of layers that run again",
+                     relative_error(gradients(model, setup, length, true), expected));
     }
   }
 }
@@ -220,6 +260,8 @@ constexpr ModelLaw kLaws[] = {
      kForwardTolerance, needs_decode, check_model_decode},
     {"model_padding", "padded rows give the logits they give without padding, encoder and decoder",
      kForwardTolerance, works_together, check_model_padding},
+    {"model_checkpoint", "layers that run again give the gradients of layers that are kept", 0,
+     works_together, check_model_checkpoint},
     {"model_cost", "planned FLOPs, exponentials, bytes and peaks of a training step are counted", 0,
      needs_cost, check_model_cost},
 };

@@ -105,6 +105,17 @@ class PlannedModel {
                         {x, parameter(name + ".gain"), parameter(name + ".bias")}, {});
   }
 
+  // The sum and its norm.
+  std::pair<Value, Value> add_norm(const Value& a, const Value& b, const std::string& name) {
+    const Value sum = plan_.result(a.floats), out = plan_.result(a.floats);
+    const Block moments = plan_.result(2 * a.floats / options_.width).block;
+    Value recorded = plan_.record(sum, {}, {a, b}, {});
+    Value normed =
+        plan_.record(out, {sum.block, moments},
+                     {recorded, parameter(name + ".gain"), parameter(name + ".bias")}, {});
+    return {std::move(recorded), std::move(normed)};
+  }
+
   Value add(const Value& a, const Value& b) {
     return plan_.record(plan_.result(a.floats), {}, {a, b}, {});
   }
@@ -116,10 +127,16 @@ class PlannedModel {
     });
   }
 
-  Value gelu(const Value& x) {
-    plan_.count(0, x.floats);
-    return plan_.record(plan_.result(x.floats), {x.block}, {x},
-                        [this, n = x.floats] { plan_.count(0, 2 * n); });
+  Value linear_gelu(const Value& x, const std::string& name) {
+    const Value &weight = parameter(name + ".weight"), &bias = parameter(name + ".bias");
+    const int64_t n = bias.floats, k = weight.floats / n, rows = x.floats / k;
+    const Value in = plan_.result(rows * n);
+    const Value out = plan_.recording() ? plan_.result(rows * n) : in;
+    plan_.count(2 * rows * n * k, rows * n);
+    return plan_.record(out, {x.block, in.block}, {x, weight, bias}, [this, rows, n, k] {
+      const Block slopes = plan_.floats(rows * n, Tag::workspace);
+      plan_.count(4 * rows * n * k, 2 * rows * n);
+    });
   }
 
   // Tables are kept by the scheme from its first use on.
@@ -175,16 +192,32 @@ class PlannedModel {
 
   Value feed_forward(const std::string& layer, const Value& x) {
     plan_.scope = Scope::feed_forward;
-    const Value wide = linear(x, layer + "widen");
-    const Value bent = gelu(wide);
-    Value out = linear(bent, layer + "narrow");
+    const Value wide = linear_gelu(x, layer + "widen");
+    Value out = linear(wide, layer + "narrow");
     plan_.scope = Scope::rest;
     return out;
   }
 
+  Value run_layer(const std::string& layer, const Value& x) {
+    const bool feeds_forward = options_.hidden_width() > 0;
+    if (options_.norm == "post") {
+      const Value mixed = dropout(attend(layer, x));
+      const Value normed = add_norm(x, mixed, layer + "attention_norm").second;
+      if (!feeds_forward) return normed;
+      const Value wide = dropout(feed_forward(layer, normed));
+      return add_norm(normed, wide, layer + "feed_forward_norm").second;
+    }
+    const Value mixed = [&] {
+      const Value in = norms_attention_ ? norm(x, layer + "attention_norm") : x;
+      return dropout(attend(layer, in));
+    }();
+    if (!feeds_forward) return add(x, mixed);
+    const auto [sum, normed] = add_norm(x, mixed, layer + "feed_forward_norm");
+    return add(sum, dropout(feed_forward(layer, normed)));
+  }
+
   Value run() {
     plan_.scope = Scope::rest;
-    const bool pre_norm = options_.norm == "pre";
     Value x = embedding();
     if (position_info_.embeds) x = embed(x);
     x = dropout(x);
@@ -193,23 +226,14 @@ class PlannedModel {
     }
     for (int64_t index = 0; index < options_.layers; ++index) {
       const std::string layer = "layers." + std::to_string(index) + ".";
-      const Value mixed = [&] {
-        const Value in = pre_norm && norms_attention_ ? norm(x, layer + "attention_norm") : x;
-        return attend(layer, in);
-      }();
-      x = add(x, dropout(mixed));
-      if (!pre_norm) x = norm(x, layer + "attention_norm");
-      if (options_.hidden_width() == 0) continue;
-      const Value wide = [&] {
-        const Value in = pre_norm ? norm(x, layer + "feed_forward_norm") : x;
-        return feed_forward(layer, in);
-      }();
-      x = add(x, dropout(wide));
-      if (!pre_norm) x = norm(x, layer + "feed_forward_norm");
+      x = sizes_.checkpoint_layers
+              ? plan_.checkpointed(x, [this, layer, bias = bias_](
+                                          const Value& in) { return run_layer(layer, in); })
+              : run_layer(layer, x);
     }
     plan_.scope = Scope::head;
     x = gather(x);
-    if (pre_norm) x = norm(x, "final_norm");
+    if (options_.norm == "pre") x = norm(x, "final_norm");
     Value logits = options_.head == "tied" ? tied_head(x) : linear(x, "head");
     bias_.reset();
     return logits;
@@ -246,13 +270,10 @@ std::vector<Block> batch_blocks(StepPlan& plan, const BatchSizes& sizes) {
           plan.allocate(4 * sizes.labelled, Tag::data)};
 }
 
-// Two moments of every parameter.
+// Two moments of all parameters.
 std::vector<Block> optimizer_blocks(StepPlan& plan, const PlannedModel& model) {
-  std::vector<Block> moments;
-  for (const auto& [name, value] : model.parameters()) {
-    for (int i = 0; i < 2; ++i) moments.push_back(plan.floats(value.floats, Tag::optimizer));
-  }
-  return moments;
+  return {plan.floats(model.parameter_count(), Tag::optimizer),
+          plan.floats(model.parameter_count(), Tag::optimizer)};
 }
 
 }  // namespace

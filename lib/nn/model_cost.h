@@ -10,6 +10,7 @@ namespace lengthwise {
 /// One batch: sequences, tokens of each, and labelled positions over all of them.
 struct BatchSizes {
   int64_t batch = 0, length = 0, labelled = 0;
+  bool checkpoint_layers = false;  // as in ForwardPass
 };
 
 /// FLOPs and exponentials by scope, as executed.

@@ -1,6 +1,7 @@
 #include "nn/step_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace lengthwise {
 
@@ -43,8 +44,26 @@ StepPlan::Value StepPlan::record(Value out, std::vector<Block> saved, std::vecto
   return out;
 }
 
-void StepPlan::backward(const Value& loss) {
-  touch(*loss.gradient);
+StepPlan::Value StepPlan::checkpointed(const Value& x,
+                                       const std::function<Value(const Value&)>& body) {
+  if (!recording_) return body(x);
+  recording_ = false;
+  Value out = body({x.floats, x.block, nullptr});
+  out.block = floats(out.floats, Tag::activations);
+  recording_ = true;
+  out.gradient = std::make_shared<Gradient>(Gradient{out.floats, {}});
+  const auto run_again = [this, x, body] {
+    std::vector<Node> outer = std::exchange(nodes_, {});
+    const Value again = body(x);
+    backward(again);
+    nodes_ = std::move(outer);
+  };
+  nodes_.push_back({out.gradient, {}, {}, run_again, scope});
+  return out;
+}
+
+void StepPlan::backward(const Value& output) {
+  touch(*output.gradient);
   while (!nodes_.empty()) {
     Node& node = nodes_.back();
     scope = node.scope;

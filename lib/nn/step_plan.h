@@ -44,7 +44,10 @@ class StepPlan {
   /// the inputs whose gradients it adds to.
   Value record(Value out, std::vector<Block> saved, std::vector<Value> inputs,
                std::function<void()> backward);
-  void backward(const Value& loss);
+  void backward(const Value& output);
+  /// What `checkpointed` does: only x and the result stay, and the backward pass records body
+  /// again.
+  Value checkpointed(const Value& x, const std::function<Value(const Value&)>& body);
 
   bool recording() const { return recording_; }
   int64_t live_bytes(Tag tag) const { return live_by_tag_[static_cast<size_t>(tag)]; }

@@ -193,14 +193,32 @@ Var Transformer::attend(size_t index, const Var& x, const AttentionTerms& terms,
 
 Var Transformer::feed_forward(const Layer& layer, const Var& x) const {
   const ScopeGuard scope(Scope::feed_forward);
-  return layer.narrow(gelu(layer.widen(x)));
+  return layer.narrow(linear_gelu(x, layer.widen.weight, layer.widen.bias));
+}
+
+Var Transformer::run_layer(size_t index, const Var& x, const AttentionTerms& terms,
+                           const LayerDropout& dropouts) const {
+  const Layer& layer = layers_[index];
+  const bool feeds_forward = layer.feed_forward_norm.has_value();
+  if (options_.norm == "post") {
+    const Var mixed = dropout(attend(index, x, terms, dropouts.weights), dropouts.attention);
+    const Var normed = layer.attention_norm->of_sum(x, mixed).normed;
+    if (!feeds_forward) return normed;
+    const Var wide = dropout(feed_forward(layer, normed), dropouts.feed_forward);
+    return layer.feed_forward_norm->of_sum(normed, wide).normed;
+  }
+  const Var mixed = dropout(
+      attend(index, layer.attention_norm ? (*layer.attention_norm)(x) : x, terms, dropouts.weights),
+      dropouts.attention);
+  if (!feeds_forward) return add(x, mixed);
+  const SumAndNorm middle = layer.feed_forward_norm->of_sum(x, mixed);
+  return add(middle.sum, dropout(feed_forward(layer, middle.normed), dropouts.feed_forward));
 }
 
 Var Transformer::run(std::span<const int32_t> tokens, int64_t batch, int64_t length,
                      std::span<const int64_t> labelled, const ForwardPass& pass,
                      AttentionTerms& terms) const {
   const ScopeGuard scope(Scope::rest);
-  const bool pre_norm = options_.norm == "pre";
   DropoutKeys keys(pass);
   const double scale = position_info_.embeds ? std::sqrt(static_cast<double>(options_.width)) : 1.0;
   Var x = embedding(tokens, batch, length, embedding_, scale);
@@ -212,17 +230,15 @@ Var Transformer::run(std::span<const int32_t> tokens, int64_t batch, int64_t len
     terms.bias = position_->bias(-last, length - 1);
   }
   for (size_t index = 0; index < layers_.size(); ++index) {
-    const Layer& layer = layers_[index];
-    const Dropout weight_dropout = keys.next(options_.attention_dropout);
-    const Var mixed =
-        attend(index, pre_norm && layer.attention_norm ? (*layer.attention_norm)(x) : x, terms,
-               weight_dropout);
-    x = add(x, dropout(mixed, keys.next(options_.dropout)));
-    if (!pre_norm) x = (*layer.attention_norm)(x);
-    if (!layer.feed_forward_norm) continue;
-    const Var wide = feed_forward(layer, pre_norm ? (*layer.feed_forward_norm)(x) : x);
-    x = add(x, dropout(wide, keys.next(options_.dropout)));
-    if (!pre_norm) x = (*layer.feed_forward_norm)(x);
+    LayerDropout dropouts;
+    dropouts.weights = keys.next(options_.attention_dropout);
+    dropouts.attention = keys.next(options_.dropout);
+    if (layers_[index].feed_forward_norm) dropouts.feed_forward = keys.next(options_.dropout);
+    // `terms` goes by value: this pass is over when the backward pass runs the layer again.
+    x = pass.checkpoint_layers
+            ? checkpointed(x, [this, index, terms, dropouts](
+                                  const Var& in) { return run_layer(index, in, terms, dropouts); })
+            : run_layer(index, x, terms, dropouts);
   }
   const ScopeGuard head_scope(Scope::head);
   x = gather_rows(x, labelled);

@@ -51,6 +51,7 @@ struct ForwardPass {
   bool training = false;
   uint64_t seed = 0;
   int64_t step = 0;
+  bool checkpoint_layers = false;  // keep what enters a layer alone, run it again when needed
   std::span<const int64_t> row_lengths{};  // [B] real tokens of each row, on the left; empty: all.
                                            // Outlives the backward pass.
 };
@@ -96,6 +97,7 @@ class Transformer {
   struct Norm {
     Var gain, bias;
     Var operator()(const Var& x) const { return layer_norm(x, gain, bias); }
+    SumAndNorm of_sum(const Var& a, const Var& b) const { return add_layer_norm(a, b, gain, bias); }
   };
   struct Linear {
     Var weight, bias;
@@ -116,6 +118,10 @@ class Transformer {
     ModelState* state = nullptr;  // decoding
   };
 
+  struct LayerDropout {
+    Dropout weights, attention, feed_forward;
+  };
+
   Norm make_norm(const std::string& name);
   Linear make_linear(const std::string& name, int64_t in, int64_t out);
   Layer make_layer(int64_t index, const ModelSetup& setup, const AttentionVariant& variant);
@@ -123,6 +129,8 @@ class Transformer {
           std::span<const int64_t> labelled, const ForwardPass& pass, AttentionTerms& terms) const;
   Var attend(size_t layer, const Var& x, const AttentionTerms& terms, const Dropout& dropout) const;
   Var feed_forward(const Layer& layer, const Var& x) const;
+  Var run_layer(size_t index, const Var& x, const AttentionTerms& terms,
+                const LayerDropout& dropouts) const;
 
   ModelOptions options_;
   AttentionInfo attention_info_;

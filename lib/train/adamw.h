@@ -20,12 +20,9 @@ class AdamW {
   void step(double learning_rate, double gradient_factor);
 
  private:
-  struct Moments {
-    Tensor first, second;
-  };
   const std::vector<Parameter>& parameters_;
   AdamWOptions options_;
-  std::vector<Moments> moments_;
+  Tensor first_, second_;  // moments of all parameters, one after the other
   int64_t steps_ = 0;
 };
 

@@ -36,6 +36,9 @@ void TrainOptions::visit(OptionVisitor& v) {
             "steps between validations at the training length; 0: none");
   v.number("stop_accuracy", stop_accuracy, {0, 1},
            "validation accuracy above which training stops; 1: never");
+  v.choice("checkpoint", checkpoint, {"none", "layer"},
+           "layer: keep only what enters each layer and run it again in the backward pass, in a "
+           "measured step too");
 }
 
 double scheduled_rate(const TrainOptions& options, int64_t step) {
@@ -105,8 +108,11 @@ TrainResult train(Transformer& model, const Task& task, const TrainRequest& requ
   TrainResult result;
   for (int64_t step = 0; step < options.steps; ++step) {
     const Batch batch = task.training_batch(request.seed, step, options.batch, request.length);
-    const double loss =
-        forward_backward(model, batch, {true, request.seed, step}, {}, options.label_smoothing);
+    const ForwardPass pass{.training = true,
+                           .seed = request.seed,
+                           .step = step,
+                           .checkpoint_layers = options.checkpoint == "layer"};
+    const double loss = forward_backward(model, batch, pass, {}, options.label_smoothing);
     const double norm = std::isfinite(loss) ? gradient_norm(model.parameters()) : loss;
     CurvePoint point{step + 1, loss, std::numeric_limits<double>::quiet_NaN(),
                      std::numeric_limits<double>::quiet_NaN(), seconds_since(start)};

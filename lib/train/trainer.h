@@ -21,6 +21,7 @@ struct TrainOptions {
   double beta2 = 0.98;
   int64_t evaluate_every = 0;
   double stop_accuracy = 1;
+  std::string checkpoint = "none";
 
   void visit(OptionVisitor& v);
 };
