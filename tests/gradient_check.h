@@ -16,10 +16,11 @@
 namespace lengthwise {
 
 /// `operation` maps variables to one; `reference` does the same on arrays of a templated scalar.
+/// With gradients that hold something, which must stay since backward adds, or that are not there
+/// yet.
 template <class Operation, class Reference>
-void check_operation(const std::string& what, const std::vector<Var>& inputs, Operation operation,
-                     Reference reference) {
-  SCOPED_TRACE(what);
+void check_operation_onto(bool there, const std::vector<Var>& inputs, Operation operation,
+                          Reference reference) {
   const PoisonedBuffers poisoned;
   Tape tape;
   Var output;
@@ -40,15 +41,16 @@ void check_operation(const std::string& what, const std::vector<Var>& inputs, Op
   EXPECT_LE(relative_error(as_doubles(output.value().values()), expected), kForwardTolerance);
 
   const Var cotangent = random_var(output.shape(), 4711, false);
-  // What is there before must stay: backward adds.
   for (const Var& input : inputs) {
-    if (input.needs_gradient()) std::fill_n(input.gradient()->data(), input.value().size(), 1.0F);
+    if (!input.needs_gradient()) continue;
+    input.gradient()->clear();
+    if (there) std::fill_n(input.gradient()->data(), input.value().size(), 1.0F);
   }
   backward_with(tape, output, cotangent);
   for (size_t which = 0; which < inputs.size(); ++which) {
     if (!inputs[which].needs_gradient()) continue;
     std::vector<double> found = as_doubles(inputs[which].gradient()->values()), slopes;
-    for (double& slope : found) slope -= 1.0;
+    for (double& slope : found) slope -= there ? 1.0 : 0.0;
     for (size_t element = 0; element < found.size(); ++element) {
       double slope = 0;
       const auto dual = evaluate(Dual(), which, element);
@@ -59,6 +61,13 @@ void check_operation(const std::string& what, const std::vector<Var>& inputs, Op
     }
     EXPECT_LE(relative_error(found, slopes), kGradientTolerance) << "input " << which;
   }
+}
+
+template <class Operation, class Reference>
+void check_operation(const std::string& what, const std::vector<Var>& inputs, Operation operation,
+                     Reference reference) {
+  SCOPED_TRACE(what);
+  for (const bool there : {true, false}) check_operation_onto(there, inputs, operation, reference);
 }
 
 }  // namespace lengthwise

@@ -8,8 +8,10 @@
 #include "base/parallel.h"
 #include "base/random.h"
 #include "base/tensor.h"
+#include "kernels/columns.h"
 #include "kernels/multiply.h"
 #include "kernels/rows.h"
+#include "kernels/tile_multiply.h"
 
 namespace lengthwise {
 namespace {
@@ -155,7 +157,10 @@ INSTANTIATE_TEST_SUITE_P(
     Sizes, Multiply,
     testing::Values(Product{1, 1, 1, false, false}, Product{7, 5, 3, true, false},
                     Product{65, 130, 63, false, true}, Product{130, 65, 7, true, true},
-                    Product{300, 520, 33, false, false}, Product{513, 31, 64, true, false}));
+                    Product{300, 520, 33, false, false}, Product{513, 31, 64, true, false},
+                    // past one panel's depth, few rows of a turned b, and a library product
+                    Product{50, 70, 600, true, true}, Product{5, 90, 300, false, true},
+                    Product{520, 515, 530, false, false}));
 
 TEST(MultiplyInto, OverwritesWithBetaZeroAndCountsNothingForNothing) {
   const std::vector<float> a = {1, 2}, b = {3, 4};
@@ -165,6 +170,90 @@ TEST(MultiplyInto, OverwritesWithBetaZeroAndCountsNothingForNothing) {
   reset_counters();
   multiply(0, 4, 4, 1, {nullptr, 1}, {nullptr, 4}, 0, nullptr, 4);
   EXPECT_EQ(read_counters().total_flops(), 0);
+}
+
+TEST(TileMultiply, ScalesColumnsOfWhatIsThere) {
+  for (const int64_t n : {1, 17, 64, 100}) {
+    constexpr int64_t kRows = 7, kDepth = 300;
+    const std::vector<float> a = draws(kRows * kDepth, 1, 1), b = draws(kDepth * n, 1, 2),
+                             factors = draws(n, 1, 3), before = draws(kRows * n, 1, 4);
+    std::vector<float> c = before;
+    tile_multiply_onto_scaled(kRows, n, kDepth, {a.data(), kDepth}, {b.data(), n}, factors.data(),
+                              c.data(), n);
+    for (int64_t i = 0; i < kRows; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        double expected = static_cast<double>(before[static_cast<size_t>(i * n + j)]) *
+                          static_cast<double>(factors[static_cast<size_t>(j)]);
+        for (int64_t p = 0; p < kDepth; ++p) {
+          expected += static_cast<double>(a[static_cast<size_t>(i * kDepth + p)]) *
+                      static_cast<double>(b[static_cast<size_t>(p * n + j)]);
+        }
+        EXPECT_NEAR(c[static_cast<size_t>(i * n + j)], expected, 1e-4);
+      }
+    }
+  }
+}
+
+TEST(Transpose, MovesEveryElementAndNoOther) {
+  for (const int64_t rows : {1, 4, 7, 64}) {
+    for (const int64_t columns : {1, 3, 16, 65}) {
+      const int64_t stride = columns + 2, to_stride = rows + 1;
+      const std::vector<float> from = draws(rows * stride);
+      std::vector<float> to(static_cast<size_t>(columns * to_stride), 42);
+      transpose(from.data(), stride, rows, columns, to.data(), to_stride);
+      for (int64_t c = 0; c < columns; ++c) {
+        for (int64_t r = 0; r < to_stride; ++r) {
+          EXPECT_EQ(to[static_cast<size_t>(c * to_stride + r)],
+                    r < rows ? from[static_cast<size_t>(r * stride + c)] : 42.0F);
+        }
+      }
+    }
+  }
+}
+
+// In any blocks of keys, with columns that see nothing at first or at all.
+TEST(RunningSoftmaxOfColumns, EqualsOneSoftmax) {
+  constexpr int64_t kKeys = 90, kColumns = kPanelQueries;
+  for (const int64_t block : {1, 7, 90}) {
+    std::vector<float> scores = draws(kKeys * kColumns, 20);
+    for (int64_t j = 0; j < kKeys; ++j) {
+      scores[static_cast<size_t>(j * kColumns + 3)] = -kInfinity;  // sees nothing
+      if (j < 40) scores[static_cast<size_t>(j * kColumns + 5)] = -kInfinity;
+    }
+    std::vector<float> most(kColumns), sum(kColumns), shrink(kColumns), gathered(kColumns, 0.0F);
+    const RunningSoftmax running{most.data(), sum.data(), shrink.data()};
+    begin_softmax(running);
+    for (int64_t first = 0; first < kKeys; first += block) {
+      const int64_t keys = std::min(block, kKeys - first);
+      std::vector<float> panel(scores.begin() + first * kColumns,
+                               scores.begin() + (first + keys) * kColumns);
+      step_softmax(panel.data(), keys, running);
+      // What is gathered: the weights times the key's number.
+      for (size_t c = 0; c < kColumns; ++c) {
+        gathered[c] *= shrink[c];
+        for (int64_t j = 0; j < keys; ++j) {
+          gathered[c] +=
+              static_cast<float>(first + j) * panel[static_cast<size_t>(j * kColumns) + c];
+        }
+      }
+    }
+    finish_softmax(gathered.data(), 1, running);
+    for (size_t c = 0; c < kColumns; ++c) {
+      double largest = -HUGE_VAL, total = 0, expected = 0;
+      for (size_t j = 0; j < kKeys; ++j) {
+        largest = std::max(largest, static_cast<double>(scores[j * kColumns + c]));
+      }
+      for (size_t j = 0; j < kKeys && std::isfinite(largest); ++j) {
+        const double weight = std::exp(static_cast<double>(scores[j * kColumns + c]) - largest);
+        total += weight;
+        expected += weight * static_cast<double>(j);
+      }
+      EXPECT_NEAR(gathered[c], total > 0 ? expected / total : 0, 1e-3) << c;
+      if (total > 0) {
+        EXPECT_EQ(static_cast<double>(most[c]), largest) << c;
+      }
+    }
+  }
 }
 
 }  // namespace

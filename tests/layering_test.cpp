@@ -37,8 +37,7 @@ const std::map<std::string, std::string> kBehind = {
     {"hdf5_hl.h", "lib/io/"},
     {"boost/program_options.hpp", "experiments/runner/sweep_config.cpp"},
     {"benchmark/benchmark.h", "experiments/benchmarks/"},
-    {"hwy/highway.h", "lib/kernels/rows.cpp"},
-    {"hwy/contrib/math/math-inl.h", "lib/kernels/rows.cpp"},
+    {"hwy/highway.h", "lib/kernels/simd.h"},
     {"Random123/philox.h", "lib/base/random.cpp"},
 };
 

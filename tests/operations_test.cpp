@@ -107,29 +107,57 @@ TEST(Operations, LinearTransposed) {
       });
 }
 
+// x [3,width]
+template <class S>
+Array<S> normed(Array<S>& x, Array<S>& gain, Array<S>& bias, int64_t width) {
+  using std::sqrt;
+  Array<S> out({3, width});
+  for (int64_t row = 0; row < 3; ++row) {
+    S mean(0), variance(0);
+    const auto n = S(static_cast<double>(width));
+    for (int64_t c = 0; c < width; ++c) mean += x(row, c) / n;
+    for (int64_t c = 0; c < width; ++c) variance += (x(row, c) - mean) * (x(row, c) - mean) / n;
+    for (int64_t c = 0; c < width; ++c) {
+      out(row, c) = (x(row, c) - mean) / sqrt(variance + S(1e-5)) * gain(c) + bias(c);
+    }
+  }
+  return out;
+}
+
 // Not of width 2: there a slope is what is left of terms ten thousand times as large.
 TEST(Operations, LayerNorm) {
   for (const int64_t width : {1, 3, 7, 33}) {
     check_operation(
         "layer_norm", {random_var({3, width}, 1), random_var({width}, 2), random_var({width}, 3)},
         [](const std::vector<Var>& in) { return layer_norm(in[0], in[1], in[2]); },
-        [&]<class S>(Arrays<S>& in) {
-          using std::sqrt;
-          Array<S> out({3, width});
-          for (int64_t row = 0; row < 3; ++row) {
-            S mean(0), variance(0);
-            const auto n = S(static_cast<double>(width));
-            for (int64_t c = 0; c < width; ++c) mean += in[0](row, c) / n;
-            for (int64_t c = 0; c < width; ++c) {
-              variance += (in[0](row, c) - mean) * (in[0](row, c) - mean) / n;
-            }
-            for (int64_t c = 0; c < width; ++c) {
-              out(row, c) = (in[0](row, c) - mean) / sqrt(variance + S(1e-5)) * in[1](c) + in[2](c);
-            }
-          }
-          return out;
-        });
+        [&]<class S>(Arrays<S>& in) { return normed(in[0], in[1], in[2], width); });
   }
+}
+
+TEST(Operations, AddLayerNormGivesTheSumAndItsNorm) {
+  constexpr int64_t kWidth = 33;
+  check_operation(
+      "add_layer_norm",
+      {random_var({3, kWidth}, 1), random_var({3, kWidth}, 2), random_var({kWidth}, 3),
+       random_var({kWidth}, 4)},
+      [](const std::vector<Var>& in) {
+        const SumAndNorm both = add_layer_norm(in[0], in[1], in[2], in[3]);
+        return add(both.sum, both.normed);
+      },
+      []<class S>(Arrays<S>& in) {
+        Array<S> sum = in[0];
+        for (size_t i = 0; i < sum.data.size(); ++i) sum.data[i] += in[1].data[i];
+        Array<S> out = normed(sum, in[2], in[3], kWidth);
+        for (size_t i = 0; i < sum.data.size(); ++i) out.data[i] += sum.data[i];
+        return out;
+      });
+}
+
+template <class S>
+Array<S> bent(Array<S> x) {
+  using std::erf;
+  for (S& v : x.data) v = v * (S(1) + erf(v * S(std::sqrt(0.5)))) * S(0.5);
+  return x;
 }
 
 TEST(Operations, Gelu) {
@@ -137,12 +165,58 @@ TEST(Operations, Gelu) {
   for (float& v : x.value().values()) v *= 3;
   check_operation(
       "gelu", {x}, [](const std::vector<Var>& in) { return gelu(in[0]); },
-      []<class S>(Arrays<S>& in) {
-        using std::erf;
-        Array<S> out = in[0];
-        for (S& v : out.data) v = v * (S(1) + erf(v * S(std::sqrt(0.5)))) * S(0.5);
-        return out;
-      });
+      []<class S>(Arrays<S>& in) { return bent(in[0]); });
+}
+
+TEST(Operations, LinearGelu) {
+  const std::vector<Var> inputs = {random_var({2, 3, 7}, 1), random_var({7, 5}, 2),
+                                   random_var({5}, 3)};
+  const auto operation = [](const std::vector<Var>& in) {
+    return linear_gelu(in[0], in[1], in[2]);
+  };
+  check_operation("linear_gelu", inputs, operation, []<class S>(Arrays<S>& in) {
+    return bent(product(in[0], in[1], &in[2], 6, 7, 5));
+  });
+  // In inference the product's place takes the result.
+  Tape tape;
+  const Recording recording(tape);
+  const Tensor recorded = operation(inputs).value();
+  const RecordingPause pause;
+  EXPECT_TRUE(std::ranges::equal(operation(inputs).value().values(), recorded.values()));
+}
+
+// The value, its gradients to the bit, and what is kept between the passes.
+TEST(Checkpointed, GivesWhatItsBodyGivesAndKeepsItsInputAlone) {
+  const Var weight = random_var({40, 40}, 2), cotangent = random_var({30, 40}, 3, false);
+  const auto body = [&](const Var& x) {
+    return gelu(linear(gelu(linear(x, weight, Var())), weight, Var()));
+  };
+  std::vector<std::vector<double>> values, to_x, to_weight;
+  std::vector<int64_t> kept_bytes;
+  for (const bool checkpoints : {false, true}) {
+    const Var x = random_var({30, 40}, 1);
+    weight.gradient()->clear();
+    const auto activations = [] {
+      return MemoryLedger::instance().use().live_by_tag[static_cast<size_t>(Tag::activations)];
+    };
+    const int64_t before = activations();
+    Tape tape;
+    Var out;
+    {
+      const Recording recording(tape);
+      out = checkpoints ? checkpointed(x, body) : body(x);
+    }
+    kept_bytes.push_back(activations() - before);
+    values.push_back(as_doubles(out.value().values()));
+    tape.backward(out, cotangent.value().values());
+    to_x.push_back(gradient_of(x));
+    to_weight.push_back(gradient_of(weight));
+  }
+  EXPECT_EQ(values[1], values[0]);
+  EXPECT_EQ(to_x[1], to_x[0]);
+  EXPECT_EQ(to_weight[1], to_weight[0]);
+  EXPECT_EQ(kept_bytes[1], 30 * 40 * 4);
+  EXPECT_EQ(kept_bytes[0], 4 * 30 * 40 * 4);
 }
 
 TEST(Operations, AddAndAValueUsedTwice) {

@@ -173,7 +173,7 @@ class PlainAttention final : public Attention {
       total += sum;
     }
     for (int64_t j = 0; j < n; ++j) w[j] /= total;
-    if (kFault == Fault::answers_unseen && n == 0) w[0] = 1;
+    if (kFault == Fault::answers_unseen && n == 0 && s.S > 0) w[0] = 1;
     count_exponentials(n);
     count_flops(4 * s.D * n);
   }
