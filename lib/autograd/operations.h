@@ -90,6 +90,9 @@ struct TiledAttentionRule {
   int64_t window = 0;         // keys a query sees, its own included: i-W+1..i causal, |i-j| < W not
   bool exclude_self = false;  // the key at the query's own position has weight 0
   int64_t keys = 0;           // only the first so many rows of k and v take part; 0: all
+  // Score (b,h,i,j) gains row_term[b,h,i] + column_term[b,h,j], as gates need; undefined: nothing.
+  Var row_term = {};     // [B,H,T]
+  Var column_term = {};  // [B,H, at least the keys that take part]
 };
 
 struct AttentionOutput {
@@ -98,7 +101,8 @@ struct AttentionOutput {
 };
 
 /// dense_attention with softmax, in tiles: the same weights, the same dropped ones, and memory
-/// O(T). Dao et al. 2022, arXiv:2205.14135.
+/// O(T). Dao et al. 2022, arXiv:2205.14135. Both terms get gradients; the row term moves log_sums
+/// alone, so that its gradient is 0 but for rounding.
 AttentionOutput tiled_attention(const Var& q, const Var& k, const Var& v,
                                 const TiledAttentionRule& rule);
 

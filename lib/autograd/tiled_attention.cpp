@@ -25,6 +25,9 @@ TiledTerms terms_of(const TiledAttentionRule& rule, const ScoreBias* bias) {
     terms.distances = bias->by_distance.extent(1);
     terms.zero = bias->zero;
   }
+  terms.row_term = rule.row_term.data();
+  terms.column_term = rule.column_term.data();
+  if (terms.column_term != nullptr) terms.column_stride = rule.column_term.extent(2);
   terms.exclude_self = rule.exclude_self;
   terms.dropout = rule.dropout;
   return terms;
@@ -43,6 +46,23 @@ void check_bias(const TiledSizes& s, const TiledTerms& t) {
   }
 }
 
+void check_terms(const TiledSizes& s, const TiledAttentionRule& rule) {
+  if (rule.row_term.value().defined()) {
+    check_equal(to_string(rule.row_term.shape()), to_string({s.batch, s.heads, s.queries}),
+                "tiled_attention: shape of the row term");
+  }
+  if (rule.column_term.value().defined()) {
+    const Shape& shape = rule.column_term.shape();
+    const int64_t columns = shape.empty() ? 0 : shape.back();
+    check_equal(to_string(shape), to_string({s.batch, s.heads, std::max(columns, s.keys)}),
+                "tiled_attention: shape of the column term");
+  }
+}
+
+float* gradient_data(const std::shared_ptr<Gradient>& gradient) {
+  return gradient ? gradient->data() : nullptr;
+}
+
 }  // namespace
 
 AttentionOutput tiled_attention(const Var& q, const Var& k, const Var& v,
@@ -57,6 +77,7 @@ AttentionOutput tiled_attention(const Var& q, const Var& k, const Var& v,
   check_in_range(keys, 0, key_rows + 1, "tiled_attention: keys that take part");
   check(rule.bias == nullptr || !rule.bias->by_distance.needs_gradient(),
         "tiled_attention: the score bias wants a gradient, which it does not give");
+  check_terms(s, rule);
   check_bias(s, terms_of(rule, rule.bias));
   Tensor out(q.shape(), result_tag());
   Tensor log_sums({s.batch, s.heads, s.queries}, result_tag());
@@ -69,21 +90,24 @@ AttentionOutput tiled_attention(const Var& q, const Var& k, const Var& v,
   // The bias is held by value: the caller's goes before the backward pass.
   const std::optional<ScoreBias> bias =
       rule.bias == nullptr ? std::nullopt : std::optional(*rule.bias);
-  Var recorded =
-      record(std::move(out), {q, k, v},
-             [s, rule, bias, out_value, log_sums, q_value = q.value(), k_value = k.value(),
-              v_value = v.value(), to_q = q.gradient(), to_k = k.gradient(),
-              to_v = v.gradient()](std::span<const float> from) {
-               const int64_t parts = tiled_query_parts(s);
-               Tensor deltas({s.batch, s.heads, s.queries}, Tag::workspace);
-               Tensor query_parts({parts > 1 ? parts : 0, out_value.size()}, Tag::workspace);
-               Tensor slabs({thread_count(), tiled_backward_slab(s)}, Tag::workspace);
-               tiled_attention_backward(
-                   s, terms_of(rule, bias ? &*bias : nullptr), q_value.data(), k_value.data(),
-                   v_value.data(), out_value.data(), log_sums.data(), from.data(), deltas.data(),
-                   query_parts.data(), slabs.data(), to_q ? to_q->data() : nullptr,
-                   to_k ? to_k->data() : nullptr, to_v ? to_v->data() : nullptr);
-             });
+  Var recorded = record(
+      std::move(out), {q, k, v, rule.row_term, rule.column_term},
+      [s, rule, bias, out_value, log_sums, q_value = q.value(), k_value = k.value(),
+       v_value = v.value(), to_q = q.gradient(), to_k = k.gradient(),
+       to_v = v.gradient()](std::span<const float> from) {
+        const TiledGradients to{gradient_data(to_q), gradient_data(to_k), gradient_data(to_v),
+                                gradient_data(rule.row_term.gradient()),
+                                gradient_data(rule.column_term.gradient())};
+        const int64_t parts = tiled_query_parts(s) > 1 ? tiled_query_parts(s) : 0;
+        Tensor deltas({s.batch, s.heads, s.queries}, Tag::workspace);
+        Tensor query_parts({parts, out_value.size()}, Tag::workspace);
+        Tensor row_parts({to.row_term != nullptr ? parts : 0, deltas.size()}, Tag::workspace);
+        Tensor slabs({thread_count(), tiled_backward_slab(s)}, Tag::workspace);
+        tiled_attention_backward(s, terms_of(rule, bias ? &*bias : nullptr), q_value.data(),
+                                 k_value.data(), v_value.data(), out_value.data(), log_sums.data(),
+                                 from.data(), deltas.data(), query_parts.data(), row_parts.data(),
+                                 slabs.data(), to);
+      });
   return {std::move(recorded), std::move(log_sums)};
 }
 

@@ -14,13 +14,18 @@ struct TiledSizes {
   int64_t batch, queries, keys, heads, groups, width, key_rows;
 };
 
-/// Which keys a query sees, what its scores gain, and which weights drop.
+/// Which keys a query sees, what its scores gain, and which weights drop. The score of key j for
+/// query i is scale q.k + bias + (row_term + column_term): these two are added to each other first.
+/// A score of -inf counts for nothing, like a key that is not seen.
 struct TiledTerms {
   double scale = 1;                           // of the dot product
   int64_t behind = -1, ahead = -1;            // keys before and after its own position; -1: all
   std::span<const int64_t> first, real_keys;  // [B] as in AttentionMask; empty: 0, S
   const float* bias = nullptr;                // [H, distances]: by distance, contiguous
   int64_t distances = 0, zero = 0;            // of the bias: columns, and the column of distance 0
+  const float* row_term = nullptr;            // [B,H,T]
+  const float* column_term = nullptr;         // [B,H,column_stride], of which the first S take part
+  int64_t column_stride = 0;
   bool exclude_self = false;
   Dropout dropout;
 
@@ -53,12 +58,21 @@ void tiled_attention_forward(const TiledSizes& sizes, const TiledTerms& terms, c
 /// function of the sizes alone. 1: none.
 int64_t tiled_query_parts(const TiledSizes& sizes);
 
-/// Adds to the gradients of q, k and v, each null where none is wanted. deltas [B,H,T] is scratch;
-/// query_parts, [parts,B,T,H,D], where there is more than one.
+/// What the backward adds to, each of the shape of its value and null where none is wanted.
+struct TiledGradients {
+  float *q = nullptr, *k = nullptr, *v = nullptr;
+  float *row_term = nullptr, *column_term = nullptr;
+};
+
+/// Adds to the gradients; a term's is the sum of the slopes of its scores. No output moves with the
+/// row term: its sum is 0 but for rounding. It is taken all the same, since the column term's holds
+/// that rounding too: a gate that enters both is left with the pairs that it stands between.
+/// deltas [B,H,T] is scratch; query_parts, [parts,B,T,H,D], where there is more than one, and
+/// row_parts, [parts,B,H,T], where also the row term's gradient is wanted.
 void tiled_attention_backward(const TiledSizes& sizes, const TiledTerms& terms, const float* q,
                               const float* k, const float* v, const float* out,
                               const float* log_sums, const float* out_gradient, float* deltas,
-                              float* query_parts, float* slabs, float* to_q, float* to_k,
-                              float* to_v);
+                              float* query_parts, float* row_parts, float* slabs,
+                              const TiledGradients& to);
 
 }  // namespace lengthwise

@@ -78,6 +78,17 @@ void add_bias(const Task& task, Range rows, Range keys, float* turned, float* sc
   }
 }
 
+// scores += row_term + column_term.
+void add_row_and_column(const Task& task, Range rows, Range keys, float* scores) {
+  const auto& [s, t, b, h, g] = task;
+  const Layout at{s};
+  const float* along = t.row_term == nullptr ? nullptr : t.row_term + at.row(b, h, rows.begin);
+  for (int64_t j = keys.begin; j < keys.end; ++j) {
+    const float across = t.column_term == nullptr ? 0.0F : t.column_term[at.column(t, b, h, j)];
+    add_terms(along, across, scores + (j - keys.begin) * kPanelQueries, rows.size());
+  }
+}
+
 // Dropout is drawn along a query's keys: `factors` holds one query's.
 void drop(const Task& task, Range rows, Range keys, float* factors, float* weights) {
   const Layout at{task.s};
@@ -103,6 +114,9 @@ void mix(const Task& task, const Panel& panel, Range keys, const float* k, const
                 {k + at.key(b, keys.begin, g), at.key_stride()}, {panel.queries, kPanelQueries}, 0,
                 scores, kPanelQueries);
   if (t.bias != nullptr) add_bias(task, panel.rows, keys, scratch, scores);
+  if (t.row_term != nullptr || t.column_term != nullptr) {
+    add_row_and_column(task, panel.rows, keys, scores);
+  }
   hide_unseen(task, panel.rows, keys, scores);
   step_softmax(scores, m, panel.running);
   if (t.dropout.rate > 0) drop(task, panel.rows, keys, scratch, scores);

@@ -25,10 +25,19 @@ struct Layout {
     return ((b * s.key_rows + j) * s.groups + g) * s.width;
   }
   int64_t row(int64_t b, int64_t h, int64_t i) const { return (b * s.heads + h) * s.queries + i; }
+  int64_t column(const TiledTerms& t, int64_t b, int64_t h, int64_t j) const {
+    return (b * s.heads + h) * t.column_stride + j;
+  }
 };
 
 inline Range query_tile(const TiledSizes& s, int64_t tile) {
   return {tile * kQueries, std::min((tile + 1) * kQueries, s.queries)};
+}
+
+// scores[x] += along[x] + across, along null: 0. The two terms meet before the score: sums of gates
+// along a sequence are large, with opposite signs, and rounding to their size would swallow it.
+inline void add_terms(const float* along, float across, float* scores, int64_t n) {
+  for (int64_t x = 0; x < n; ++x) scores[x] += along == nullptr ? across : along[x] + across;
 }
 
 }  // namespace lengthwise::tiled
