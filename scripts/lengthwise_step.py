@@ -122,7 +122,7 @@ def first_steps(step: Step, folder: Path) -> tuple[list, int]:
 def time_steps(step: Step) -> tuple[float, dict]:
     """Tokens per second, and what the benchmark says of the machine."""
     found = json.loads(run_program(
-        [BUILD / "lengthwise_bench", f"--benchmark_filter=^step/{step.name}(/|$)",
+        [BUILD / "lengthwise_bench", f"--benchmark_filter=^step/flash/{step.name}(/|$)",
          f"--benchmark_min_time={MEASURED_SECONDS}", "--benchmark_min_warmup_time=0.2",
          "--benchmark_repetitions=1", "--benchmark_format=json"], f"lengthwise_bench {step.name}"))
     return found["benchmarks"][0]["tokens_per_s"], found["context"]

@@ -3,7 +3,10 @@
 // its gradient is not timed.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
+#include <chrono>
+#include <functional>
 #include <map>
 
 #include "base/machine.h"
@@ -35,6 +38,13 @@ void report(benchmark::State& state, double flops) {
       benchmark::Counter(flops * iterations / 1e9, benchmark::Counter::kIsRate);
   state.counters["peak_MiB"] =
       static_cast<double>(MemoryLedger::instance().use().peak_bytes) / 0x1p20;
+}
+
+// Pages that the system gave this process so far.
+int64_t page_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
 }
 
 struct Product {
@@ -127,49 +137,128 @@ void attention(benchmark::State& state, const AttentionRun& run) {
 }
 
 struct StepRun {
+  std::string variant = "flash";
   int64_t width, heads, layers, batch, length;
+  bool checkpoint_layers = false;
+
+  std::string name() const {
+    return fmt::format("{}/d{}/h{}/L{}/B{}/T{}", variant, width, heads, layers, batch, length);
+  }
+  ModelSetup setup(int64_t vocabulary) const {
+    ModelSetup setup;
+    setup.model.width = width;
+    setup.model.heads = heads;
+    setup.model.layers = layers;
+    setup.attention = variant;
+    setup.position = "rotary";
+    setup.vocabulary = vocabulary;
+    return setup;
+  }
+  BatchSizes sizes() const { return {batch, length, batch * length, checkpoint_layers}; }
 };
 
-// Useful FLOPs by the definition: attention forward 4 D and backward 8 D of each pair that is seen.
-void training_step(benchmark::State& state, StepRun run) {
-  ModelSetup setup;
-  setup.model.width = run.width;
-  setup.model.heads = run.heads;
-  setup.model.layers = run.layers;
-  setup.attention = "flash";
-  setup.position = "rotary";
-  const auto task = task_entry("uniform").make({});
-  setup.vocabulary = task->vocabulary();
-  Transformer model(setup, ParameterSet(1));
-  AdamW optimizer(model.parameters(), {});
-  const Batch batch = task->training_batch(1, 0, run.batch, run.length);
-  MemoryLedger::instance().reset_peaks();
-  for ([[maybe_unused]] auto _ : state) {
-    forward_backward(model, batch, {true, 1, 0});
-    optimizer.step(1e-3, 1 / std::max(1.0, gradient_norm(model.parameters())));
-    model.clear_gradients();
+ModelCost predicted(const StepRun& run) {
+  const int64_t vocabulary = task_entry("uniform").make({})->vocabulary();
+  return model_cost(run.setup(vocabulary), run.sizes(), thread_count());
+}
+
+// A model, its optimizer and a batch; `take` is one training step.
+class Step {
+ public:
+  explicit Step(const StepRun& run)
+      : run_(run),
+        task_(task_entry("uniform").make({})),
+        model_(run.setup(task_->vocabulary()), ParameterSet(1)),
+        optimizer_(model_.parameters(), {}),
+        batch_(task_->training_batch(1, 0, run.batch, run.length)) {}
+
+  void take() {
+    forward_backward(model_, batch_,
+                     {.training = true, .seed = 1, .checkpoint_layers = run_.checkpoint_layers});
+    optimizer_.step(1e-3, 1 / std::max(1.0, gradient_norm(model_.parameters())));
+    model_.clear_gradients();
   }
-  const ModelCost cost = model_cost(setup, {run.batch, run.length, run.batch * run.length}, 1);
-  const auto attention = static_cast<size_t>(Scope::attention);
+
+ private:
+  StepRun run_;
+  std::unique_ptr<Task> task_;
+  Transformer model_;
+  AdamW optimizer_;
+  Batch batch_;
+};
+
+// Of the definition: attention forward 4 D and backward 8 D of each pair that is seen, nothing for
+// layers that run again.
+double useful_step_flops(const StepRun& run) {
+  StepRun kept = run;
+  kept.checkpoint_layers = false;
+  const ModelCost cost = predicted(kept);
   double flops = 0;
   for (size_t scope = 0; scope < kScopes; ++scope) {
-    if (scope == attention) continue;
+    if (scope == static_cast<size_t>(Scope::attention)) continue;
     flops += static_cast<double>(cost.forward.flops[scope] + cost.backward.flops[scope]);
   }
   const double pairs = 0.5 * static_cast<double>(run.length * (run.length + 1));
-  flops += 12.0 * pairs * static_cast<double>(run.width * run.batch * run.layers);
-  report(state, flops);
+  return flops + 12.0 * pairs * static_cast<double>(run.width * run.batch * run.layers);
+}
+
+void training_step(benchmark::State& state, const StepRun& run) {
+  Step step(run);
+  step.take();
+  MemoryLedger::instance().reset_peaks();
+  const int64_t faults = page_faults();
+  for ([[maybe_unused]] auto _ : state) step.take();
+  state.counters["page_faults"] = benchmark::Counter(static_cast<double>(page_faults() - faults),
+                                                     benchmark::Counter::kAvgIterations);
+  report(state, useful_step_flops(run));
   state.counters["tokens_per_s"] =
       benchmark::Counter(static_cast<double>(state.iterations() * run.batch * run.length),
                          benchmark::Counter::kIsRate);
 }
 
-void register_all() {
-  const auto add = [](const std::string& name, auto work) {
-    benchmark::RegisterBenchmark(name.c_str(), work)->UseRealTime()->Unit(benchmark::kMillisecond);
-  };
-  for (const Product p :
-       {Product{1, 2048, 2048, 2048}, Product{1, 4096, 256, 256}, Product{16, 512, 512, 64}}) {
+// All threads against one, by turns.
+void thread_scaling(benchmark::State& state, const StepRun& run) {
+  using Clock = std::chrono::steady_clock;
+  const int all = thread_count();
+  Step step(run);
+  double one_seconds = 0, all_seconds = 0;
+  for ([[maybe_unused]] auto _ : state) {
+    for (const int threads : {1, all}) {
+      set_thread_count(threads);
+      const auto start = Clock::now();
+      step.take();
+      (threads == 1 ? one_seconds : all_seconds) +=
+          std::chrono::duration<double>(Clock::now() - start).count();
+    }
+  }
+  state.counters["speed_up"] = one_seconds / all_seconds;
+}
+
+// One step at a length that memory bounds: what the ledger saw, and what was predicted.
+void long_step(benchmark::State& state, const StepRun& run) {
+  MemoryLedger& ledger = MemoryLedger::instance();
+  ledger.release_pool();
+  const int64_t before = ledger.use().live_bytes;
+  Step step(run);
+  ledger.reset_peaks();
+  for ([[maybe_unused]] auto _ : state) step.take();
+  const auto peak = static_cast<double>(ledger.use().peak_bytes - before);
+  state.counters["peak_MiB"] = peak / 0x1p20;
+  state.counters["of_predicted"] = peak / static_cast<double>(predicted(run).peak_bytes);
+  state.counters["tokens_per_s"] =
+      benchmark::Counter(static_cast<double>(run.batch * run.length), benchmark::Counter::kIsRate);
+}
+
+benchmark::internal::Benchmark* add(const std::string& name,
+                                    const std::function<void(benchmark::State&)>& work) {
+  return benchmark::RegisterBenchmark(name.c_str(), work)
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+void register_kernels() {
+  for (const Product p : {Product{1, 2048, 2048, 2048}, Product{1, 4096, 256, 256},
+                          Product{1, 4096, 64, 256}, Product{16, 512, 512, 64}}) {
     add(fmt::format("multiply/{}x{}x{}x{}", p.count, p.m, p.n, p.k),
         [p](benchmark::State& state) { product(state, p); });
   }
@@ -188,12 +277,34 @@ void register_all() {
     add_attention({"windowed", {{"window", "256"}}, 16384, true, backward});
     add_attention({"linear", {}, 16384, true, backward});
   }
-  for (const StepRun run :
-       {StepRun{64, 1, 2, 32, 128}, StepRun{128, 4, 2, 8, 512}, StepRun{128, 4, 2, 2, 2048},
-        StepRun{128, 4, 2, 1, 4096}, StepRun{512, 8, 4, 4, 512}}) {
-    add(fmt::format("step/d{}/h{}/L{}/B{}/T{}", run.width, run.heads, run.layers, run.batch,
-                    run.length),
-        [run](benchmark::State& state) { training_step(state, run); });
+}
+
+void register_steps() {
+  const StepRun narrow{.width = 64, .heads = 1, .layers = 2, .batch = 32, .length = 128},
+      middle{.width = 128, .heads = 4, .layers = 2, .batch = 8, .length = 512},
+      wide{.width = 512, .heads = 8, .layers = 4, .batch = 4, .length = 512};
+  StepRun longer = middle, longest = middle;
+  longer.batch = 2;
+  longer.length = 2048;
+  longest.batch = 1;
+  longest.length = 4096;
+  for (const StepRun& run : {narrow, middle, longer, longest, wide}) {
+    add("step/" + run.name(), [run](benchmark::State& state) { training_step(state, run); });
+  }
+  add("threads/" + middle.name(),
+      [middle](benchmark::State& state) { thread_scaling(state, middle); });
+  const auto add_long = [](const StepRun& run) {
+    add("long/" + run.name(), [run](benchmark::State& state) {
+      long_step(state, run);
+    })->Iterations(1);
+  };
+  for (int64_t length = 16384; length <= 131072; length *= 2) {
+    add_long({"flash", 128, 2, 2, 1, length, true});
+  }
+  for (const char* variant : {"linear", "windowed"}) {
+    for (int64_t length = 16384; length <= 1048576; length *= 4) {
+      add_long({variant, 64, 1, 2, 1, length, true});
+    }
   }
 }
 
@@ -210,7 +321,14 @@ int main(int count, char** arguments) {
   benchmark::AddCustomContext("multiply", multiply_library_core());
   benchmark::AddCustomContext("peak_GFLOP_per_s",
                               fmt::format("{:.1f}", peak_flops_per_second() / 1e9));
-  register_all();
+  const int threads = thread_count();
+  set_thread_count(1);
+  benchmark::AddCustomContext(
+      "one_core_GFLOP_per_s",
+      fmt::format("{:.1f}", probe_multiply_flops_per_second(2048, 5) / 1e9));
+  set_thread_count(threads);
+  register_kernels();
+  register_steps();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }
