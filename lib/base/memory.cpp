@@ -1,6 +1,7 @@
 #include "base/memory.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -25,8 +26,16 @@ int64_t& block_size(void* block) {
 }
 
 void* system_allocate(int64_t bytes) {
-  void* line = std::aligned_alloc(kAlignment, static_cast<size_t>(bytes + kAlignment));
-  if (line == nullptr) throw std::bad_alloc();
+  // Rows of a head stand far apart, each on a page of its own: large blocks ask for large pages, if
+  // the system has them, so that finding a page does not cost more than reading the row.
+  constexpr int64_t kLargePage = int64_t{1} << 21;
+  const bool large = bytes >= 2 * kLargePage;
+  const auto size = static_cast<size_t>(bytes + kAlignment);
+  void* line = nullptr;
+  if (posix_memalign(&line, static_cast<size_t>(large ? kLargePage : kAlignment), size) != 0) {
+    throw std::bad_alloc();
+  }
+  if (large) madvise(line, size, MADV_HUGEPAGE);
   void* block = static_cast<std::byte*>(line) + kAlignment;
   block_size(block) = bytes;
   return block;

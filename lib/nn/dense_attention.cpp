@@ -11,6 +11,13 @@ constexpr int64_t kBlock = 64;
 
 int64_t float_bytes(int64_t count) { return ledger_bytes(4 * count); }
 
+// Takes the new tokens' keys and values; returns how many keys the longest row has now.
+int64_t remember(DecodeState& state, const AttentionInput& in) {
+  store_rows(in.k, in.mask, state[0]);
+  store_rows(in.v, in.mask, state[1]);
+  return most_keys(in.mask, in.q.extent(0), in.q.extent(1));
+}
+
 }  // namespace
 
 AttentionCost dense_attention_cost(const AttentionSizes& s, bool softmax) {
@@ -55,16 +62,12 @@ DecodeState begin_dense_decode(const AttentionSizes& sizes, int64_t batch, int64
 }
 
 Var extend_dense(DecodeState& state, const AttentionInput& in, DenseAttentionRule rule) {
-  store_rows(in.k, in.mask, state[0]);
-  store_rows(in.v, in.mask, state[1]);
-  rule.keys = most_keys(in.mask, in.q.extent(0), in.q.extent(1));
+  rule.keys = remember(state, in);
   return dense_attention(in.q, Var(state[0]), Var(state[1]), rule);
 }
 
 Var extend_tiled(DecodeState& state, const AttentionInput& in, TiledAttentionRule rule) {
-  store_rows(in.k, in.mask, state[0]);
-  store_rows(in.v, in.mask, state[1]);
-  rule.keys = most_keys(in.mask, in.q.extent(0), in.q.extent(1));
+  rule.keys = remember(state, in);
   return tiled_attention(in.q, Var(state[0]), Var(state[1]), rule).out;
 }
 
