@@ -15,13 +15,14 @@ struct Range {
 
 /// One worker's scratch, for chunks of c tokens. A chunk's rows are [c,D], turned ones [D,c].
 struct Slab {
-  float *query, *key, *value, *slope;  // features of q and k, v, and slopes of the numerators
-  float *turned, *result, *other;
-  float* scores;       // [c,c]
-  float* sums;         // [c]: denominators, or their slopes
-  float *state, *add;  // [D(D+1)]: the sum so far, and what a chunk adds
-  float* turned_state;
-  double* total;  // the sum so far
+  float *query = nullptr, *key = nullptr;    // features
+  float *value = nullptr, *slope = nullptr;  // v, and slopes of the numerators
+  float *turned = nullptr, *result = nullptr, *other = nullptr;
+  float* scores = nullptr;                 // [c,c]
+  float* sums = nullptr;                   // [c]: denominators, or their slopes
+  float *state = nullptr, *add = nullptr;  // [D(D+1)]: the sum so far, and what a chunk adds
+  float* turned_state = nullptr;
+  double* total = nullptr;  // the sum so far
 
   Slab(const LinearSizes& s, float* at);
   static int64_t floats(const LinearSizes& s);

@@ -54,18 +54,18 @@ void multiply_block(const Block& block) {
   }
   const Vector alpha = hn::Set(d, block.alpha), beta = hn::Set(d, block.beta);
   unrolled<rows * vectors>([&](auto i) HWY_ATTR {
-    constexpr std::integral_constant<int, i % vectors> v;
+    constexpr std::integral_constant<int, i % vectors> kColumn;
     float* c = block.c + i / vectors * block.c_stride;
-    Vector sum = hn::Mul(alpha, sums[i / vectors][v]);
+    Vector sum = hn::Mul(alpha, sums[i / vectors][kColumn]);
     if (block.factors != nullptr) {
-      sum = hn::MulAdd(load(v, block.factors), load(v, c), sum);
+      sum = hn::MulAdd(load(kColumn, block.factors), load(kColumn, c), sum);
     } else if (block.beta != 0) {
-      sum = hn::MulAdd(beta, load(v, c), sum);
+      sum = hn::MulAdd(beta, load(kColumn, c), sum);
     }
-    if constexpr (v + 1 < vectors) {
-      hn::StoreU(sum, d, c + v * kLanes);
+    if constexpr (kColumn + 1 < vectors) {
+      hn::StoreU(sum, d, c + kColumn * kLanes);
     } else {
-      hn::BlendedStore(sum, inside, d, c + v * kLanes);
+      hn::BlendedStore(sum, inside, d, c + kColumn * kLanes);
     }
   });
 }

@@ -202,7 +202,7 @@ class PlannedModel {
     const bool feeds_forward = options_.hidden_width() > 0;
     if (options_.norm == "post") {
       const Value mixed = dropout(attend(layer, x));
-      const Value normed = add_norm(x, mixed, layer + "attention_norm").second;
+      Value normed = add_norm(x, mixed, layer + "attention_norm").second;
       if (!feeds_forward) return normed;
       const Value wide = dropout(feed_forward(layer, normed));
       return add_norm(normed, wide, layer + "feed_forward_norm").second;

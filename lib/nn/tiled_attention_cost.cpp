@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nn/dense_attention.h"
+
 namespace lengthwise {
 namespace {
 
@@ -79,7 +81,8 @@ AttentionCost tiled_attention_cost(const AttentionSizes& s, int64_t window) {
           ledger_bytes(4 * s.threads * 2 * tile_queries * tile_keys)};
   cost.saved_bytes = ledger_bytes(4 * heads * s.queries);
   cost.saves_output = cost.saves_bias = true;
-  cost.extend = tiled_extend_cost(s, window);
+  cost.extend = s.queries <= kFewQueries ? dense_attention_cost(s, /*softmax=*/true).extend
+                                         : tiled_extend_cost(s, window);
   cost.state_bytes = 2 * ledger_bytes(4 * groups * s.keys * s.head_width);
   cost.useful_forward_flops = heads * 4 * s.head_width * pairs.seen;
   return cost;

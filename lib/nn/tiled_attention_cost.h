@@ -4,7 +4,7 @@
 
 namespace lengthwise {
 
-/// window 0: every key. Decoding from a cache of all keys and values.
+/// window 0: every key. Decoding from a cache of all keys and values, as extend_tiled does.
 AttentionCost tiled_attention_cost(const AttentionSizes& sizes, int64_t window);
 
 /// Of T queries that stand at the last of S positions, as in decoding.

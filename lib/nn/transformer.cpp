@@ -202,7 +202,7 @@ Var Transformer::run_layer(size_t index, const Var& x, const AttentionTerms& ter
   const bool feeds_forward = layer.feed_forward_norm.has_value();
   if (options_.norm == "post") {
     const Var mixed = dropout(attend(index, x, terms, dropouts.weights), dropouts.attention);
-    const Var normed = layer.attention_norm->of_sum(x, mixed).normed;
+    Var normed = layer.attention_norm->of_sum(x, mixed).normed;
     if (!feeds_forward) return normed;
     const Var wide = dropout(feed_forward(layer, normed), dropouts.feed_forward);
     return layer.feed_forward_norm->of_sum(normed, wide).normed;
