@@ -19,7 +19,8 @@ struct MatrixView {
 void multiply(int64_t m, int64_t n, int64_t k, float alpha, MatrixView a, MatrixView b, float beta,
               float* c, int64_t c_stride);
 
-/// What is done with a tile of c right before and right after its product, while it is in the cache.
+/// What is done with a tile of c right before and right after its product, while it is in the
+/// cache.
 struct TileWork {
   using Body = std::function<void(int64_t row, int64_t rows, int64_t column, int64_t columns)>;
   Body before, after;  // empty: nothing
