@@ -15,18 +15,18 @@ Shape with_last(Shape shape, int64_t last) {
   return shape;
 }
 
-struct LinearSizes {
+struct ProductSizes {
   int64_t rows, k, n;
 };
 
-LinearSizes sizes_of(const Var& x, const Var& weight) {
+ProductSizes sizes_of(const Var& x, const Var& weight) {
   const int64_t k = weight.extent(0), n = weight.extent(1);
   check_equal(x.shape().back(), k, "linear: width of x");
   return {x.value().size() / k, k, n};
 }
 
 // out [rows,N] = x [rows,K] weight [K,N] + bias [N]; `after` each tile.
-void linear_forward(const LinearSizes& s, const float* x, const float* weight, const float* bias,
+void linear_forward(const ProductSizes& s, const float* x, const float* weight, const float* bias,
                     float* out, const TileWork::Body& after) {
   const auto begin = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
     for (int64_t i = row; i < row + rows; ++i) {
@@ -49,11 +49,11 @@ void bias_backward(const float* from, int64_t rows, int64_t n, float* to_bias) {
 
 // Where the inputs' gradients gather, and the values that they need.
 struct LinearBackward {
-  LinearSizes s;
+  ProductSizes s;
   Tensor x, weight;
   std::shared_ptr<Gradient> to_x, to_weight, to_bias;
 
-  LinearBackward(const LinearSizes& sizes, const Var& x_, const Var& weight_, const Var& bias)
+  LinearBackward(const ProductSizes& sizes, const Var& x_, const Var& weight_, const Var& bias)
       : s(sizes),
         x(x_.value()),
         weight(weight_.value()),
@@ -82,14 +82,14 @@ const float* bias_data(const Var& bias) { return bias.value().defined() ? bias.d
 }  // namespace
 
 Var linear(const Var& x, const Var& weight, const Var& bias) {
-  const LinearSizes s = sizes_of(x, weight);
+  const ProductSizes s = sizes_of(x, weight);
   Tensor out(with_last(x.shape(), s.n), result_tag());
   linear_forward(s, x.data(), weight.data(), bias_data(bias), out.data(), {});
   return record(std::move(out), {x, weight, bias}, LinearBackward(s, x, weight, bias));
 }
 
 Var linear_gelu(const Var& x, const Var& weight, const Var& bias) {
-  const LinearSizes s = sizes_of(x, weight);
+  const ProductSizes s = sizes_of(x, weight);
   // What goes in is kept for the backward pass; in inference the result takes its place.
   Tensor in(with_last(x.shape(), s.n), result_tag());
   Tensor out = is_recording() ? Tensor(in.shape(), result_tag()) : in;

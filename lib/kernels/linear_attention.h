@@ -31,14 +31,14 @@ struct LinearSizes {
   }
 };
 
-/// Scratch floats of one worker, and those of the segments' sums, [B,G,segments,2,D(D+1)].
+/// Scratch floats of one worker, and those of the segments' sums, [B,G,segments,2,D(D+1)]: a double
+/// as two floats, the second what the first has lost.
 int64_t linear_slab(const LinearSizes& sizes);
 int64_t linear_states(const LinearSizes& sizes, int64_t tokens);
 
-/// Two floats for a double, the second what the first has lost: high and low [D(D+1)] each.
 /// out [B,T,H,D] and denominators [B,T,H]; a query that sees no key gets 0. carried [B,G,2,D(D+1)],
-/// or null: the sum over the tokens before these, which then takes in these; with it the states
-/// are not used.
+/// or null: in the same form, the sum over the tokens before these, which then takes in these; with
+/// it the states are not used.
 void linear_attention_forward(const LinearSizes& sizes, const float* q, const float* k,
                               const float* v, float* carried, float* states, float* slabs,
                               float* denominators, float* out);

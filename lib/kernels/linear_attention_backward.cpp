@@ -89,31 +89,24 @@ void write_key_value_slopes(const LinearSizes& s, const Saved& saved, const Slab
 // Each segment's sum over queries of phi(q) [slope of N, slope of n]^T.
 void sum_queries(const LinearSizes& s, const Saved& saved, int64_t segments, float* slabs,
                  float* states) {
-  parallel_for(s.batch * s.groups * segments, [&](int64_t task, int worker) {
-    const int64_t index = task % segments, g = task / segments % s.groups,
-                  b = task / segments / s.groups;
-    const Slab slab(s, slabs + worker * Slab::floats(s));
-    std::fill_n(slab.total, s.state_floats(), 0.0);
-    const Range own = segment(s, s.queries, index, segments);
-    for (int64_t begin = own.begin; begin < own.end; begin += s.chunk) {
-      const Range chunk{begin, std::min(begin + s.chunk, own.end)};
-      for (int64_t h = g * s.heads_per_group(); h < (g + 1) * s.heads_per_group(); ++h) {
-        load_features(saved.queries, b, h, chunk, s.queries, slab.query);
-        load_slopes(s, saved, b, h, chunk, slab);
-        add_to_total(s, slab, chunk.size(), slab.query, slab.slope, slab.sums);
-      }
-    }
-    store_total(s, slab.total, state_of(s, states, segments, b, g, index));
+  over_segments(s, s.queries, segments, slabs, [&](const Segment& own) {
+    begin_total(s, own.slab, nullptr);
+    each_chunk(s, own.tokens, Order::forward, [&](Range chunk) {
+      each_head(s, own.g, [&](int64_t h) {
+        load_features(saved.queries, own.b, h, chunk, s.queries, own.slab.query);
+        load_slopes(s, saved, own.b, h, chunk, own.slab);
+        add_to_total(s, own.slab, chunk.size(), own.slab.query, own.slab.slope, own.slab.sums);
+      });
+    });
+    store_total(s, own.slab.total, state_of(s, states, segments, own.b, own.g, own.index));
   });
 }
 
-void begin_total(const LinearSizes& s, const Slab& slab, const float* before) {
-  if (before != nullptr) {
-    load_total(s, before, slab.total);
-  } else {
-    std::fill_n(slab.total, s.state_floats(), 0.0);
-  }
-  round_total(s, slab);
+// Adds slab.result to the gradient of a chunk of queries.
+void write_query_slopes(const LinearSizes& s, const Saved& saved, const Slab& slab, int64_t b,
+                        int64_t h, Range chunk, float* to_q) {
+  add_through_features(slab.query, slab.result, chunk, s.width, saved.queries.stride(),
+                       to_q + (saved.queries.at(b, chunk.begin, h) - saved.queries.x));
 }
 
 // N = phi(q) state + lower(phi(q) phi(k)^T) [v, 1]: slopes of queries, first chunk to last.
@@ -124,29 +117,25 @@ void causal_query_backward(const LinearSizes& s, const Saved& saved, float* stat
     sum_keys(s, saved.keys.x, saved.values.x, segments, slabs, states);
     sum_segments(s, Sum::before, segments, states);
   }
-  parallel_for(s.batch * s.groups * segments, [&](int64_t task, int worker) {
-    const int64_t index = task % segments, g = task / segments % s.groups,
-                  b = task / segments / s.groups;
-    const Slab slab(s, slabs + worker * Slab::floats(s));
-    begin_total(s, slab, segments > 1 ? state_of(s, states, segments, b, g, index) : nullptr);
-    const Range own = segment(s, s.keys, index, segments);
-    for (int64_t begin = own.begin; begin < own.end; begin += s.chunk) {
-      const Range chunk{begin, std::min(begin + s.chunk, own.end)};
+  over_segments(s, s.keys, segments, slabs, [&](const Segment& own) {
+    const int64_t b = own.b, g = own.g;
+    const Slab& slab = own.slab;
+    begin_total(s, slab, segments > 1 ? state_of(s, states, segments, b, g, own.index) : nullptr);
+    each_chunk(s, own.tokens, Order::forward, [&](Range chunk) {
       const int64_t n = chunk.size();
       load_features(saved.keys, b, g, chunk, s.real(b), slab.key);
       load_rows(saved.values, b, g, chunk, s.real(b), slab.value);
       transpose(slab.value, D, n, D, slab.turned, n);
-      for (int64_t h = g * s.heads_per_group(); h < (g + 1) * s.heads_per_group(); ++h) {
+      each_head(s, g, [&](int64_t h) {
         load_features(saved.queries, b, h, chunk, s.queries, slab.query);
         load_slopes(s, saved, b, h, chunk, slab);
         query_slopes(s, slab, n);
         slopes_of_scores(s, slab, n);
         product(n, D, n, {slab.scores, n}, {slab.key, D}, 1, slab.result);
-        add_through_features(slab.query, slab.result, chunk, D, saved.queries.stride(),
-                             to_q + (saved.queries.at(b, begin, h) - saved.queries.x));
-      }
+        write_query_slopes(s, saved, slab, b, h, chunk, to_q);
+      });
       add_to_total(s, slab, n, slab.key, slab.value, nullptr);
-    }
+    });
   });
 }
 
@@ -158,21 +147,16 @@ void causal_key_value_backward(const LinearSizes& s, const Saved& saved, float* 
     sum_queries(s, saved, segments, slabs, states);
     sum_segments(s, Sum::after, segments, states);
   }
-  parallel_for(s.batch * s.groups * segments, [&](int64_t task, int worker) {
-    const int64_t index = task % segments, g = task / segments % s.groups,
-                  b = task / segments / s.groups;
-    const Slab slab(s, slabs + worker * Slab::floats(s));
-    begin_total(s, slab, segments > 1 ? state_of(s, states, segments, b, g, index) : nullptr);
-    const Range own = segment(s, s.keys, index, segments);
-    const int64_t chunks = pieces(own.size(), s.chunk);
-    for (int64_t c = chunks - 1; c >= 0; --c) {
-      const int64_t begin = own.begin + c * s.chunk;
-      const Range chunk{begin, std::min(begin + s.chunk, own.end)};
+  over_segments(s, s.keys, segments, slabs, [&](const Segment& own) {
+    const int64_t b = own.b, g = own.g;
+    const Slab& slab = own.slab;
+    begin_total(s, slab, segments > 1 ? state_of(s, states, segments, b, g, own.index) : nullptr);
+    each_chunk(s, own.tokens, Order::backward, [&](Range chunk) {
       const int64_t n = chunk.size();
       load_features(saved.keys, b, g, chunk, s.real(b), slab.key);
       load_rows(saved.values, b, g, chunk, s.real(b), slab.value);
       key_value_slopes(s, slab, n);
-      for (int64_t h = g * s.heads_per_group(); h < (g + 1) * s.heads_per_group(); ++h) {
+      each_head(s, g, [&](int64_t h) {
         load_features(saved.queries, b, h, chunk, s.queries, slab.query);
         load_slopes(s, saved, b, h, chunk, slab);
         transpose(slab.value, D, n, D, slab.turned, n);
@@ -183,40 +167,33 @@ void causal_key_value_backward(const LinearSizes& s, const Saved& saved, float* 
         keep_lower(slab.scores, n);
         product(n, D, n, {slab.scores, n, true}, {slab.slope, D}, 1, slab.other);
         add_to_total(s, slab, n, slab.query, slab.slope, slab.sums);
-      }
+      });
       write_key_value_slopes(s, saved, slab, b, g, chunk, to_k, to_v);
-    }
+    });
   });
 }
 
 // N = phi(q) state over all keys
 void query_backward(const LinearSizes& s, const Saved& saved, float* states, float* slabs,
                     float* to_q) {
-  const int64_t segments = s.segments(s.keys), chunks = pieces(s.queries, s.chunk);
+  const int64_t segments = s.segments(s.keys);
   sum_keys(s, saved.keys.x, saved.values.x, segments, slabs, states);
   sum_segments(s, Sum::all, segments, states);
-  parallel_for(s.batch * s.heads * chunks, [&](int64_t task, int worker) {
-    const int64_t c = task % chunks, h = task / chunks % s.heads, b = task / chunks / s.heads;
-    const Range chunk{c * s.chunk, std::min((c + 1) * s.chunk, s.queries)};
-    Slab slab(s, slabs + worker * Slab::floats(s));
+  over_chunks(s, s.queries, s.heads, slabs, [&](int64_t b, int64_t h, Range chunk, Slab slab) {
     slab.state = state_of(s, states, segments, b, h / s.heads_per_group(), 0);
     load_features(saved.queries, b, h, chunk, s.queries, slab.query);
     load_slopes(s, saved, b, h, chunk, slab);
     query_slopes(s, slab, chunk.size());
-    add_through_features(slab.query, slab.result, chunk, s.width, saved.queries.stride(),
-                         to_q + (saved.queries.at(b, chunk.begin, h) - saved.queries.x));
+    write_query_slopes(s, saved, slab, b, h, chunk, to_q);
   });
 }
 
 void key_value_backward(const LinearSizes& s, const Saved& saved, float* states, float* slabs,
                         float* to_k, float* to_v) {
-  const int64_t segments = s.segments(s.queries), chunks = pieces(s.keys, s.chunk);
+  const int64_t segments = s.segments(s.queries);
   sum_queries(s, saved, segments, slabs, states);
   sum_segments(s, Sum::all, segments, states);
-  parallel_for(s.batch * s.groups * chunks, [&](int64_t task, int worker) {
-    const int64_t c = task % chunks, g = task / chunks % s.groups, b = task / chunks / s.groups;
-    const Range chunk{c * s.chunk, std::min((c + 1) * s.chunk, s.keys)};
-    Slab slab(s, slabs + worker * Slab::floats(s));
+  over_chunks(s, s.keys, s.groups, slabs, [&](int64_t b, int64_t g, Range chunk, Slab slab) {
     slab.state = state_of(s, states, segments, b, g, 0);
     load_features(saved.keys, b, g, chunk, s.real(b), slab.key);
     load_rows(saved.values, b, g, chunk, s.real(b), slab.value);

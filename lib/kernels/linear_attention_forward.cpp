@@ -39,11 +39,7 @@ void linear_attention_forward(const LinearSizes& s, const float* q, const float*
   if (!s.causal) {
     sum_keys(s, k, v, segments, slabs, states);
     sum_segments(s, Sum::all, segments, states);
-    const int64_t chunks = pieces(s.queries, s.chunk);
-    parallel_for(s.batch * s.heads * chunks, [&](int64_t task, int worker) {
-      const int64_t c = task % chunks, h = task / chunks % s.heads, b = task / chunks / s.heads;
-      const Range chunk{c * s.chunk, std::min((c + 1) * s.chunk, s.queries)};
-      Slab slab(s, slabs + worker * Slab::floats(s));
+    over_chunks(s, s.queries, s.heads, slabs, [&](int64_t b, int64_t h, Range chunk, Slab slab) {
       slab.state = state_of(s, states, segments, b, h / s.heads_per_group(), 0);
       load_features(queries, b, h, chunk, s.queries, slab.query);
       meet_state(s, slab, chunk.size());
@@ -55,27 +51,19 @@ void linear_attention_forward(const LinearSizes& s, const float* q, const float*
     sum_keys(s, k, v, segments, slabs, states);
     sum_segments(s, Sum::before, segments, states);
   }
-  parallel_for(s.batch * s.groups * segments, [&](int64_t task, int worker) {
-    const int64_t index = task % segments, g = task / segments % s.groups,
-                  b = task / segments / s.groups;
-    const Slab slab(s, slabs + worker * Slab::floats(s));
+  over_segments(s, s.keys, segments, slabs, [&](const Segment& own) {
+    const int64_t b = own.b, g = own.g;
+    const Slab& slab = own.slab;
     float* before = carried != nullptr ? carried + (b * s.groups + g) * 2 * s.state_floats()
-                    : segments > 1     ? state_of(s, states, segments, b, g, index)
+                    : segments > 1     ? state_of(s, states, segments, b, g, own.index)
                                        : nullptr;
-    if (before != nullptr) {
-      load_total(s, before, slab.total);
-    } else {
-      std::fill_n(slab.total, s.state_floats(), 0.0);
-    }
-    round_total(s, slab);
-    const Range own = segment(s, s.keys, index, segments);
-    for (int64_t begin = own.begin; begin < own.end; begin += s.chunk) {
-      const Range chunk{begin, std::min(begin + s.chunk, own.end)};
+    begin_total(s, slab, before);
+    each_chunk(s, own.tokens, Order::forward, [&](Range chunk) {
       const int64_t n = chunk.size();
       load_features(keys, b, g, chunk, s.real(b), slab.key);
       load_rows(values, b, g, chunk, s.real(b), slab.value);
       transpose(slab.key, D, n, D, slab.turned, n);
-      for (int64_t h = g * s.heads_per_group(); h < (g + 1) * s.heads_per_group(); ++h) {
+      each_head(s, g, [&](int64_t h) {
         load_features(queries, b, h, chunk, s.queries, slab.query);
         meet_state(s, slab, n);
         product(n, n, D, {slab.query, D}, {slab.turned, n}, 0, slab.scores);
@@ -84,9 +72,9 @@ void linear_attention_forward(const LinearSizes& s, const float* q, const float*
         count_flops(2 * n * n);
         for (int64_t i = 0; i < n; ++i) slab.sums[i] += sum_row(slab.scores + i * n, n);
         write_rows(s, slab, b, h, chunk, denominators, out);
-      }
+      });
       add_to_total(s, slab, n, slab.key, slab.value, nullptr);
-    }
+    });
     if (carried != nullptr) store_total(s, slab.total, before);
   });
 }

@@ -4,8 +4,6 @@ namespace lengthwise {
 namespace linear_chunks {
 namespace {
 
-constexpr int64_t kLine = 16;  // floats of a cache line
-
 int64_t chunk_of(const LinearSizes& s) {
   return std::min(s.chunk, std::max<int64_t>({1, s.queries, s.keys}));
 }
@@ -19,12 +17,34 @@ class Parts {
     taken_ += pieces(floats, kLine) * kLine;
     return part;
   }
-  int64_t taken() const { return taken_; }
 
  private:
   float* at_;
   int64_t taken_ = 0;
 };
+
+// to <- load(row) of the rows; those from `real` on become 0.
+template <class Load>
+void load_each(const Rows& rows, int64_t b, int64_t h, Range range, int64_t real, float* to,
+               Load load) {
+  for (int64_t i = range.begin; i < range.end; ++i, to += rows.width) {
+    rows.fetch_ahead(b, i, h);
+    if (i < real) {
+      load(rows.at(b, i, h), to, rows.width);
+    } else {
+      std::fill_n(to, rows.width, 0.0F);
+    }
+  }
+}
+
+// A double as two floats, the second what the first has lost.
+void split(double value, float& high, float& low) {
+  high = static_cast<float>(value);
+  low = static_cast<float>(value - static_cast<double>(high));
+}
+double joined(float high, float low) {
+  return static_cast<double>(high) + static_cast<double>(low);
+}
 
 }  // namespace
 
@@ -49,27 +69,12 @@ int64_t Slab::floats(const LinearSizes& s) {
 void load_features(const Rows& rows, int64_t b, int64_t h, Range range, int64_t real,
                    float* features) {
   count_exponentials(range.size() * rows.width);
-  for (int64_t i = range.begin; i < range.end; ++i) {
-    float* to = features + (i - range.begin) * rows.width;
-    rows.fetch_ahead(b, i, h);
-    if (i < real) {
-      elu_plus_one_row(rows.at(b, i, h), to, rows.width);
-    } else {
-      std::fill_n(to, rows.width, 0.0F);
-    }
-  }
+  load_each(rows, b, h, range, real, features, elu_plus_one_row);
 }
 
 void load_rows(const Rows& rows, int64_t b, int64_t h, Range range, int64_t real, float* copy) {
-  for (int64_t i = range.begin; i < range.end; ++i) {
-    float* to = copy + (i - range.begin) * rows.width;
-    rows.fetch_ahead(b, i, h);
-    if (i < real) {
-      std::copy_n(rows.at(b, i, h), rows.width, to);
-    } else {
-      std::fill_n(to, rows.width, 0.0F);
-    }
-  }
+  load_each(rows, b, h, range, real, copy,
+            [](const float* from, float* to, int64_t n) { std::copy_n(from, n, to); });
 }
 
 void product(int64_t m, int64_t n, int64_t k, MatrixView a, MatrixView b, float beta, float* c) {
@@ -94,22 +99,16 @@ void add_to_total(const LinearSizes& s, const Slab& slab, int64_t n, const float
   }
 }
 
-void round_total(const LinearSizes& s, const Slab& slab) {
-  for (int64_t e = 0; e < s.state_floats(); ++e) slab.state[e] = static_cast<float>(slab.total[e]);
+void begin_total(const LinearSizes& s, const Slab& slab, const float* before) {
+  for (int64_t e = 0; e < s.state_floats(); ++e) {
+    slab.total[e] = before == nullptr ? 0.0 : joined(before[e], before[s.state_floats() + e]);
+    slab.state[e] = static_cast<float>(slab.total[e]);
+  }
 }
 
 void store_total(const LinearSizes& s, const double* total, float* high_and_low) {
   for (int64_t e = 0; e < s.state_floats(); ++e) {
-    const auto high = static_cast<float>(total[e]);
-    high_and_low[e] = high;
-    high_and_low[s.state_floats() + e] = static_cast<float>(total[e] - static_cast<double>(high));
-  }
-}
-
-void load_total(const LinearSizes& s, const float* high_and_low, double* total) {
-  for (int64_t e = 0; e < s.state_floats(); ++e) {
-    total[e] = static_cast<double>(high_and_low[e]) +
-               static_cast<double>(high_and_low[s.state_floats() + e]);
+    split(total[e], high_and_low[e], high_and_low[s.state_floats() + e]);
   }
 }
 
@@ -130,16 +129,12 @@ void sum_segments(const LinearSizes& s, Sum sum, int64_t segments, float* states
       float* high = first + (sum == Sum::after ? segments - 1 - step : step) * 2 * size;
       float* low = high + size;
       for (int64_t e = 0; e < n; ++e) {
-        const double own = static_cast<double>(high[e]) + static_cast<double>(low[e]);
-        high[e] = static_cast<float>(total[e]);
-        low[e] = static_cast<float>(total[e] - static_cast<double>(high[e]));
+        const double own = joined(high[e], low[e]);
+        split(total[e], high[e], low[e]);
         total[e] += own;
       }
     }
-    for (int64_t e = 0; sum == Sum::all && e < n; ++e) {
-      first[e] = static_cast<float>(total[e]);
-      first[size + e] = static_cast<float>(total[e] - static_cast<double>(first[e]));
-    }
+    for (int64_t e = 0; sum == Sum::all && e < n; ++e) split(total[e], first[e], first[size + e]);
   });
 }
 
@@ -151,19 +146,14 @@ void sum_keys(const LinearSizes& s, const float* k, const float* v, int64_t segm
               float* states) {
   const Rows keys{k, s.keys, s.groups, s.width, s.chunk},
       values{v, s.keys, s.groups, s.width, s.chunk};
-  parallel_for(s.batch * s.groups * segments, [&](int64_t task, int worker) {
-    const int64_t index = task % segments, g = task / segments % s.groups,
-                  b = task / segments / s.groups;
-    const Slab slab(s, slabs + worker * Slab::floats(s));
-    std::fill_n(slab.total, s.state_floats(), 0.0);
-    const Range own = segment(s, s.keys, index, segments);
-    for (int64_t begin = own.begin; begin < own.end; begin += s.chunk) {
-      const Range chunk{begin, std::min(begin + s.chunk, own.end)};
-      load_features(keys, b, g, chunk, s.real(b), slab.key);
-      load_rows(values, b, g, chunk, s.real(b), slab.value);
-      add_to_total(s, slab, chunk.size(), slab.key, slab.value, nullptr);
-    }
-    store_total(s, slab.total, state_of(s, states, segments, b, g, index));
+  over_segments(s, s.keys, segments, slabs, [&](const Segment& own) {
+    begin_total(s, own.slab, nullptr);
+    each_chunk(s, own.tokens, Order::forward, [&](Range chunk) {
+      load_features(keys, own.b, own.g, chunk, s.real(own.b), own.slab.key);
+      load_rows(values, own.b, own.g, chunk, s.real(own.b), own.slab.value);
+      add_to_total(s, own.slab, chunk.size(), own.slab.key, own.slab.value, nullptr);
+    });
+    store_total(s, own.slab.total, state_of(s, states, segments, own.b, own.g, own.index));
   });
 }
 

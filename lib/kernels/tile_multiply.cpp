@@ -84,42 +84,10 @@ BlockKernel block_kernel(int64_t rows, int64_t vectors) {
   return kTable[static_cast<size_t>((rows - 1) * kVectors + vectors - 1)];
 }
 
-// to [columns, rows] <- from [rows, columns] transposed, four by four.
-void transpose_into(MatrixView from, int64_t rows, int64_t columns, float* to, int64_t to_stride) {
-  const hn::Full128<float> d;
-  const hn::RepartitionToWide<decltype(d)> pairs;
-  const auto wide = [&](auto v) HWY_ATTR { return hn::BitCast(pairs, v); };
-  int64_t j = 0;
-  for (; j + 4 <= rows; j += 4) {
-    const float* row = from.data + j * from.stride;
-    int64_t p = 0;
-    for (; p + 4 <= columns; p += 4) {
-      const auto r0 = hn::LoadU(d, row + p), r1 = hn::LoadU(d, row + from.stride + p),
-                 r2 = hn::LoadU(d, row + 2 * from.stride + p),
-                 r3 = hn::LoadU(d, row + 3 * from.stride + p);
-      const auto low01 = wide(hn::InterleaveLower(d, r0, r1)),
-                 low23 = wide(hn::InterleaveLower(d, r2, r3)),
-                 high01 = wide(hn::InterleaveUpper(d, r0, r1)),
-                 high23 = wide(hn::InterleaveUpper(d, r2, r3));
-      float* at = to + p * to_stride + j;
-      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, at);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, at + to_stride);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, at + 2 * to_stride);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, at + 3 * to_stride);
-    }
-    for (; p < columns; ++p) {
-      for (int64_t r = 0; r < 4; ++r) to[p * to_stride + j + r] = row[r * from.stride + p];
-    }
-  }
-  for (; j < rows; ++j) {
-    for (int64_t p = 0; p < columns; ++p) to[p * to_stride + j] = from.data[j * from.stride + p];
-  }
-}
-
 // panel [depth, kPanel] <- b's rows and columns; columns past `columns` are left as they are.
 void pack_panel(MatrixView b, int64_t depth, int64_t columns, float* panel) {
   if (b.transposed) {
-    transpose_into(b, columns, depth, panel, kPanel);
+    transpose(b.data, b.stride, columns, depth, panel, kPanel);
     return;
   }
   for (int64_t p = 0; p < depth; ++p) {
@@ -179,9 +147,37 @@ void tile_multiply_onto_scaled(int64_t m, int64_t n, int64_t k, MatrixView a, Ma
   multiply_tile(m, n, k, 1, a, b, 1, factors, c, c_stride);
 }
 
+// Four by four.
 void transpose(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
                int64_t to_stride) {
-  transpose_into({from, from_stride}, rows, columns, to, to_stride);
+  const hn::Full128<float> d;
+  const hn::RepartitionToWide<decltype(d)> pairs;
+  const auto wide = [&](auto v) HWY_ATTR { return hn::BitCast(pairs, v); };
+  int64_t j = 0;
+  for (; j + 4 <= rows; j += 4) {
+    const float* row = from + j * from_stride;
+    int64_t p = 0;
+    for (; p + 4 <= columns; p += 4) {
+      const auto r0 = hn::LoadU(d, row + p), r1 = hn::LoadU(d, row + from_stride + p),
+                 r2 = hn::LoadU(d, row + 2 * from_stride + p),
+                 r3 = hn::LoadU(d, row + 3 * from_stride + p);
+      const auto low01 = wide(hn::InterleaveLower(d, r0, r1)),
+                 low23 = wide(hn::InterleaveLower(d, r2, r3)),
+                 high01 = wide(hn::InterleaveUpper(d, r0, r1)),
+                 high23 = wide(hn::InterleaveUpper(d, r2, r3));
+      float* at = to + p * to_stride + j;
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, at);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, at + to_stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, at + 2 * to_stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, at + 3 * to_stride);
+    }
+    for (; p < columns; ++p) {
+      for (int64_t r = 0; r < 4; ++r) to[p * to_stride + j + r] = row[r * from_stride + p];
+    }
+  }
+  for (; j < rows; ++j) {
+    for (int64_t p = 0; p < columns; ++p) to[p * to_stride + j] = from[j * from_stride + p];
+  }
 }
 
 }  // namespace lengthwise

@@ -28,16 +28,13 @@ struct Task {
   int64_t b, h, g;
 };
 
-// Which of the panel's queries see key j: a range, since what a query sees moves on with it.
-Range queries_that_see(const Task& task, Range rows, int64_t j, Range hint) {
+// Which of the panel's queries see key j: a range that moves on from that of the key before, since
+// what a query sees moves on with it.
+Range queries_that_see(const Task& task, Range rows, int64_t j, Range seeing) {
   const auto& [s, t, b, h, g] = task;
-  Range seeing{std::max(hint.begin, rows.begin), std::max(hint.end, rows.begin)};
   while (seeing.begin < rows.end && t.end(b, seeing.begin, s.keys) <= j) ++seeing.begin;
   seeing.end = std::max(seeing.end, seeing.begin);
-  while (seeing.end < rows.end && t.begin(b, seeing.end, s.keys) <= j &&
-         t.end(b, seeing.end, s.keys) > j) {
-    ++seeing.end;
-  }
+  while (seeing.end < rows.end && t.begin(b, seeing.end, s.keys) <= j) ++seeing.end;
   return seeing;
 }
 

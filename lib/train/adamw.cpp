@@ -17,17 +17,17 @@ struct Piece {
 // All parameters in pieces of one size, so that small ones share a parallel loop.
 std::vector<Piece> cut(const std::vector<Parameter>& parameters) {
   constexpr int64_t kGrain = 16384;
-  std::vector<Piece> cut;
+  std::vector<Piece> all;
   int64_t flat = 0;
   for (const Parameter& parameter : parameters) {
     const int64_t size = parameter.variable.value().size();
     for (int64_t begin = 0; !parameter.variable.gradient()->empty() && begin < size;
          begin += kGrain) {
-      cut.push_back({&parameter, begin, std::min(begin + kGrain, size), flat});
+      all.push_back({&parameter, begin, std::min(begin + kGrain, size), flat});
     }
     flat += size;
   }
-  return cut;
+  return all;
 }
 
 int64_t total_size(const std::vector<Parameter>& parameters) {
@@ -56,9 +56,9 @@ void AdamW::step(double learning_rate, double gradient_factor) {
   const auto rate = static_cast<float>(learning_rate / unbias1);
   const auto root_unbias2 = static_cast<float>(std::sqrt(unbias2));
   const auto epsilon = static_cast<float>(options_.epsilon);
-  const std::vector<Piece> pieces = cut(parameters_);
-  parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t index, int) {
-    const auto& [parameter, begin, end, flat] = pieces[static_cast<size_t>(index)];
+  const std::vector<Piece> work = cut(parameters_);
+  parallel_for(static_cast<int64_t>(work.size()), [&](int64_t index, int) {
+    const auto& [parameter, begin, end, flat] = work[static_cast<size_t>(index)];
     const float kept =
         static_cast<float>(1.0 - (parameter->decays ? learning_rate * options_.weight_decay : 0.0));
     Var variable = parameter->variable;
@@ -76,10 +76,10 @@ void AdamW::step(double learning_rate, double gradient_factor) {
 }
 
 double gradient_norm(const std::vector<Parameter>& parameters) {
-  const std::vector<Piece> pieces = cut(parameters);
-  std::vector<double> parts(pieces.size());
-  parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t index, int) {
-    const auto& [parameter, begin, end, flat] = pieces[static_cast<size_t>(index)];
+  const std::vector<Piece> work = cut(parameters);
+  std::vector<double> parts(work.size());
+  parallel_for(static_cast<int64_t>(work.size()), [&](int64_t index, int) {
+    const auto& [parameter, begin, end, flat] = work[static_cast<size_t>(index)];
     const float* gradient = parameter->variable.gradient()->data();
     double sum = 0;
     for (int64_t i = begin; i < end; ++i) {
