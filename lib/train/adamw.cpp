@@ -1,8 +1,10 @@
 #include "train/adamw.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "base/check.h"
 #include "base/parallel.h"
 
 namespace lengthwise {
@@ -73,6 +75,14 @@ void AdamW::step(double learning_rate, double gradient_factor) {
       weight[i] = weight[i] * kept - rate * first[i] / deviation;
     }
   });
+}
+
+void AdamW::restore(int64_t steps, std::span<const float> first, std::span<const float> second) {
+  check_equal(static_cast<int64_t>(first.size()), first_.size(), "values of the first moment");
+  check_equal(static_cast<int64_t>(second.size()), second_.size(), "values of the second moment");
+  steps_ = steps;
+  std::copy(first.begin(), first.end(), first_.data());
+  std::copy(second.begin(), second.end(), second_.data());
 }
 
 double gradient_norm(const std::vector<Parameter>& parameters) {

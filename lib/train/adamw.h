@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "nn/parameters.h"
@@ -19,10 +20,17 @@ class AdamW {
   /// gradient stays as it is.
   void step(double learning_rate, double gradient_factor);
 
+  int64_t steps() const { return steps_; }
+  /// Moments of all parameters, one after the other in their order.
+  const Tensor& first() const { return first_; }
+  const Tensor& second() const { return second_; }
+  /// Goes on from there. Both have as many values as there are weights.
+  void restore(int64_t steps, std::span<const float> first, std::span<const float> second);
+
  private:
   const std::vector<Parameter>& parameters_;
   AdamWOptions options_;
-  Tensor first_, second_;  // moments of all parameters, one after the other
+  Tensor first_, second_;
   int64_t steps_ = 0;
 };
 

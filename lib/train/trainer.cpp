@@ -1,25 +1,14 @@
 #include "train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "base/check.h"
 #include "kernels/rows.h"
+#include "train/training.h"
 
 namespace lengthwise {
-namespace {
-
-constexpr int64_t kCurvePoints = 200;  // of a whole training, at most about
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-}  // namespace
-
 void TrainOptions::visit(OptionVisitor& v) {
   v.integer("steps", steps, {0, kLargestSize}, "optimizer steps; 0: no training");
   v.integer("batch", batch, {1, 1 << 24}, "examples of a step");
@@ -99,52 +88,9 @@ double forward_backward(const Transformer& model, const Batch& batch, const Forw
 }
 
 TrainResult train(Transformer& model, const Task& task, const TrainRequest& request) {
-  const TrainOptions& options = request.options;
-  const auto start = std::chrono::steady_clock::now();
-  const int64_t every = std::max<int64_t>(1, options.steps / kCurvePoints);
-  AdamW optimizer(
-      model.parameters(),
-      {.beta1 = options.beta1, .beta2 = options.beta2, .weight_decay = options.weight_decay});
-  TrainResult result;
-  for (int64_t step = 0; step < options.steps; ++step) {
-    const Batch batch = task.training_batch(request.seed, step, options.batch, request.length);
-    const ForwardPass pass{.training = true,
-                           .seed = request.seed,
-                           .step = step,
-                           .checkpoint_layers = options.checkpoint == "layer"};
-    const double loss = forward_backward(model, batch, pass, {}, options.label_smoothing);
-    const double norm = std::isfinite(loss) ? gradient_norm(model.parameters()) : loss;
-    CurvePoint point{step + 1, loss, std::numeric_limits<double>::quiet_NaN(),
-                     std::numeric_limits<double>::quiet_NaN(), seconds_since(start)};
-    result.diverged = !std::isfinite(norm);
-    if (result.diverged) {
-      result.curve.push_back(point);
-      break;
-    }
-    const double factor = options.clip > 0 && norm > options.clip ? options.clip / norm : 1.0;
-    optimizer.step(scheduled_rate(options, step), factor);
-    model.clear_gradients();
-    result.steps = step + 1;
-    const bool last = step + 1 == options.steps;
-    const bool evaluates =
-        options.evaluate_every > 0 && ((step + 1) % options.evaluate_every == 0 || last);
-    if (evaluates) {
-      const LengthScore score =
-          evaluate(model, task, request.seed, request.length, request.evaluation_examples);
-      point.validation_loss = score.loss;
-      point.validation_accuracy = score.accuracy;
-      point.seconds = seconds_since(start);
-    }
-    if (step % every == 0 || last || evaluates) {
-      result.curve.push_back(point);
-      if (request.progress) request.progress(point);
-    }
-    if (evaluates && options.stop_accuracy < 1 &&
-        point.validation_accuracy >= options.stop_accuracy)
-      break;
-  }
-  result.seconds = seconds_since(start);
-  return result;
+  Training training(model, task, request);
+  while (!training.done()) training.step();
+  return training.result();
 }
 
 }  // namespace lengthwise
