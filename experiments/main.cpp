@@ -10,7 +10,9 @@
 #include "experiments/analysis/report.h"
 #include "experiments/runner/check.h"
 #include "experiments/runner/list.h"
+#include "experiments/runner/merge_runs.h"
 #include "experiments/runner/sweep.h"
+#include "experiments/runner/worker.h"
 
 namespace {
 
@@ -22,11 +24,12 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise list    [attention|position|task|studies] [--json]   what there is
   lengthwise run     [sweep.ini] [--key value ...]                run what is missing of a sweep
   lengthwise run     --help                                       every key
+  lengthwise merge   [sweep.ini] [--key value ...]                all rows of a sweep in one file
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
   lengthwise check   NAME... | --all [--json]                     the laws on a variant or scheme
 
 A value may sweep: --attention full,linear  --length 128:4096:x2  --train.steps 300 --train.learning_rate 1e-4:1e-2:log3
-Exit codes: 0 everything ran, 1 a run crashed or a law is broken, 2 wrong use.
+Exit codes: 0 everything ran, 1 a run crashed or a law is broken, 2 wrong use, 75 stopped by a signal: call again.
 )";
 
 bool take_flag(Arguments& arguments, const std::string& flag) {
@@ -49,13 +52,18 @@ int list(Arguments arguments) {
 }
 
 int run(const Arguments& arguments) {
-  const lengthwise::SweepConfig config = lengthwise::parse_sweep(arguments);
+  lengthwise::SweepConfig config = lengthwise::parse_sweep(arguments);
+  lengthwise::read_slurm_shard(config.runner);
   if (config.help) {
     fmt::print("lengthwise run [sweep.ini] [--key value ...] [--results FOLDER] [--json]\n\n{}",
                lengthwise::describe_keys());
     return 0;
   }
   return lengthwise::run_sweep(config);
+}
+
+int merge(const Arguments& arguments) {
+  return lengthwise::run_merge(lengthwise::parse_sweep(arguments));
 }
 
 int compare(Arguments arguments) {
@@ -89,11 +97,13 @@ int dispatch(Arguments arguments) {
   arguments.erase(arguments.begin());
   if (command == "list") return list(arguments);
   if (command == "run") return run(arguments);
+  if (command == "merge") return merge(arguments);
   if (command == "compare") return compare(arguments);
   if (command == "check") return check(arguments);
   if (command == "worker") return lengthwise::run_worker(arguments);
-  user_error("{}: unknown command{}", command,
-             lengthwise::did_you_mean(command, {"list", "run", "compare", "check", "help"}));
+  user_error(
+      "{}: unknown command{}", command,
+      lengthwise::did_you_mean(command, {"list", "run", "merge", "compare", "check", "help"}));
 }
 
 }  // namespace

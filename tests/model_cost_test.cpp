@@ -28,15 +28,18 @@ TEST_P(PlannedRun, CostsWhatIsRecorded) {
                                         {"repeats", "1"},
                                         {"threads", "2"}});
   const int64_t before = MemoryLedger::instance().use().live_bytes;
-  const RunResult run = execute_run(config, [](const std::string&) {});
+  RunResult run;
+  execute_run(config, {}, true, run);
   const auto tasks = config.make_task();
   const Batch batch = tasks->training_batch(0, 0, 3, 96);
   const auto labelled = static_cast<int64_t>(batch.labelled.size());
   const ModelCost planned = model_cost(config.model_setup(run.vocabulary), {3, 96, labelled}, 2);
   EXPECT_EQ(planned.parameters, run.parameters);
-  EXPECT_EQ(planned.peak_bytes, run.cost.step.peak_bytes - before);
+  EXPECT_EQ(planned.peak_bytes, run.cost.step.value().peak_bytes - before);
   EXPECT_EQ(planned.inference_peak_bytes, run.cost.inference_peak_bytes - before);
-  const auto kept = [&](Tag tag) { return run.cost.kept.live_by_tag[static_cast<size_t>(tag)]; };
+  const auto kept = [&](Tag tag) {
+    return run.cost.kept.value().live_by_tag[static_cast<size_t>(tag)];
+  };
   EXPECT_EQ(planned.activation_bytes, kept(Tag::activations));
   EXPECT_EQ(planned.optimizer_bytes, kept(Tag::optimizer));
   EXPECT_EQ(planned.parameter_bytes, kept(Tag::parameters));

@@ -55,7 +55,7 @@ constexpr const char* kTiny =
 bool is_reproducible(const std::string& name) {
   return name.find("seconds") == std::string::npos && name.find("time") == std::string::npos &&
          name.find("probe") == std::string::npos && name != "peak_resident_bytes" &&
-         name != "pooled_bytes";
+         name != "pooled_bytes" && name != "other_cores" && name != "machine_loaded";
 }
 
 // Column::operator== with NaN equal to NaN: texts of the values.

@@ -1,5 +1,3 @@
-#include "experiments/runner/sweep_config.h"
-
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -7,6 +5,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "experiments/runner/grid.h"
 
 namespace lengthwise {
 namespace {
@@ -32,7 +31,7 @@ class Sweep : public testing::Test {
   fs::path folder_;
 };
 
-Plan plan(const Arguments& arguments) { return plan_sweep(parse_sweep(arguments)); }
+Grid plan(const Arguments& arguments) { return Grid(parse_sweep(arguments)); }
 
 std::string refusal(const Arguments& arguments) {
   try {
@@ -45,28 +44,28 @@ std::string refusal(const Arguments& arguments) {
 }
 
 TEST_F(Sweep, VariantsChangeFastestAndRunsAreUnique) {
-  const Plan p = plan({"--length", "16:32:x2", "--attention", "full,linear", "--seed", "1,1"});
-  ASSERT_EQ(p.runs.size(), 4U);
-  EXPECT_EQ(p.runs[0].config.run.attention, "full");
-  EXPECT_EQ(p.runs[1].config.run.attention, "linear");
-  EXPECT_EQ(p.runs[1].config.run.length, 16);
-  EXPECT_EQ(p.runs[2].config.run.length, 32);
-  std::set<std::string> ids;
-  for (const PlannedRun& run : p.runs) ids.insert(run.id);
+  const Grid p = plan({"--length", "16:32:x2", "--attention", "full,linear", "--seed", "1,1"});
+  ASSERT_EQ(p.runs().size(), 4U);
+  EXPECT_EQ(p.config(p.runs()[0]).run.attention, "full");
+  EXPECT_EQ(p.config(p.runs()[1]).run.attention, "linear");
+  EXPECT_EQ(p.config(p.runs()[1]).run.length, 16);
+  EXPECT_EQ(p.config(p.runs()[2]).run.length, 32);
+  std::set<uint64_t> ids;
+  for (const PlannedRun& run : p.runs()) ids.insert(run.id);
   EXPECT_EQ(ids.size(), 4U);
 }
 
 TEST_F(Sweep, AnOptionOfAnotherVariantDoesNotMultiplyRuns) {
-  const Plan p = plan({"--attention=full,windowed", "--attention.windowed.window=2,4"});
-  EXPECT_EQ(p.runs.size(), 3U);
+  const Grid p = plan({"--attention=full,windowed", "--attention.windowed.window=2,4"});
+  EXPECT_EQ(p.runs().size(), 3U);
 }
 
 TEST_F(Sweep, TheCommandLineComesBeforeTheFile) {
   const std::string file = ini("length = 16,32\nmodel.width = 32 # a comment\n");
-  const Plan p = plan({file, "--length=64"});
-  ASSERT_EQ(p.runs.size(), 1U);
-  EXPECT_EQ(p.runs[0].config.run.length, 64);
-  EXPECT_EQ(p.runs[0].config.model.width, 32);
+  const Grid p = plan({file, "--length=64"});
+  ASSERT_EQ(p.runs().size(), 1U);
+  EXPECT_EQ(p.config(p.runs()[0]).run.length, 64);
+  EXPECT_EQ(p.config(p.runs()[0]).model.width, 32);
 }
 
 TEST_F(Sweep, IsNamedAfterItsFolderOrFile) {
@@ -77,14 +76,14 @@ TEST_F(Sweep, IsNamedAfterItsFolderOrFile) {
 }
 
 TEST_F(Sweep, OnlyRunsOfTrainLengthsTrain) {
-  const Plan p = plan({"--length=16,32", "--train.steps=3", "--train.lengths=32"});
-  EXPECT_FALSE(p.runs[0].config.trains);
-  EXPECT_TRUE(p.runs[1].config.trains);
+  const Grid p = plan({"--length=16,32", "--train.steps=3", "--train.lengths=32"});
+  EXPECT_FALSE(p.config(p.runs()[0]).trains);
+  EXPECT_TRUE(p.config(p.runs()[1]).trains);
 }
 
 TEST_F(Sweep, TheIdIsOfWhatCanChangeANumber) {
-  const auto id = [](Arguments arguments) { return plan(arguments).runs.at(0).id; };
-  const std::string base = id({"--length=32"});
+  const auto id = [](Arguments arguments) { return plan(arguments).runs().at(0).id; };
+  const uint64_t base = id({"--length=32"});
   EXPECT_EQ(base, id({"--length=32", "--results=elsewhere"}));
   EXPECT_EQ(base, id({"--length=32", "--train.steps=5", "--train.lengths=64", "--train.batch=7"}))
       << "it does not train";
@@ -97,31 +96,31 @@ TEST_F(Sweep, TheIdIsOfWhatCanChangeANumber) {
 TEST_F(Sweep, TheIdFollowsTheTextsBytesNotItsPath) {
   const std::string bytes(20 * 16384, 'a');
   const auto id = [](const std::string& file) {
-    return plan({"--task=text", "--task.text.file=" + file}).runs.at(0).id;
+    return plan({"--task=text", "--task.text.file=" + file}).runs().at(0).id;
   };
-  const std::string one = id(ini(bytes, "one.txt"));
+  const uint64_t one = id(ini(bytes, "one.txt"));
   EXPECT_EQ(one, id(ini(bytes, "other.txt")));
   EXPECT_NE(one, id(ini(bytes + "b", "third.txt")));
 }
 
 TEST_F(Sweep, ARefusedPairLeavesTheOthers) {
-  const Plan p = plan({"--attention=full,linear", "--position=alibi"});
-  EXPECT_EQ(p.runs.size(), 1U);
-  ASSERT_EQ(p.refused.size(), 1U);
-  EXPECT_THAT(p.refused[0].reason, AllOf(HasSubstr("alibi"), HasSubstr("linear")));
+  const Grid p = plan({"--attention=full,linear", "--position=alibi"});
+  ASSERT_EQ(p.runs().size(), 2U);
+  EXPECT_EQ(p.runs()[0].refused, "");
+  EXPECT_THAT(p.runs()[1].refused, AllOf(HasSubstr("alibi"), HasSubstr("linear")));
   EXPECT_THAT(refusal({"--attention=linear", "--position=alibi"}),
               HasSubstr("every run is refused"));
 }
 
 TEST_F(Sweep, ResolvedTextReadsBackAsTheSameRun) {
-  const Plan p = plan({"--attention=windowed", "--train.steps=4", "--eval.lengths=256+512"});
+  const Grid p = plan({"--attention=windowed", "--train.steps=4", "--eval.lengths=256+512"});
   const std::string file = ini([&] {
-    std::string text = p.runs[0].config.text();
+    std::string text = p.config(p.runs()[0]).text();
     const std::string empty = "train.lengths = \n";  // the default; the grammar has no empty list
     text.erase(text.find(empty), empty.size());
     return text;
   }());
-  EXPECT_EQ(plan({file}).runs.at(0).id, p.runs[0].id);
+  EXPECT_EQ(plan({file}).runs().at(0).id, p.runs()[0].id);
 }
 
 struct Wrong {

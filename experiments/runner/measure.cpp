@@ -1,6 +1,8 @@
 #include "experiments/runner/measure.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <optional>
 
 #include "base/machine.h"
@@ -9,6 +11,11 @@
 
 namespace lengthwise {
 namespace {
+
+template <class... Arguments>
+void call(const std::function<void(const Arguments&...)>& hook, const Arguments&... arguments) {
+  if (hook) hook(arguments...);
+}
 
 template <class Work>
 void time_once(const Work& work, Timing& timing) {
@@ -50,7 +57,8 @@ class DecodeStep {
   ModelState state_, next_;
 };
 
-RunCost measure_cost(Transformer& model, const Task& task, const RunConfig& config) {
+void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
+                  const RunHooks& hooks, RunCost& cost) {
   MemoryLedger& ledger = MemoryLedger::instance();
   const auto seed = static_cast<uint64_t>(config.run.seed);
   const Batch batch = task.training_batch(seed, 0, config.run.batch, config.run.length);
@@ -66,14 +74,15 @@ RunCost measure_cost(Transformer& model, const Task& task, const RunConfig& conf
     optimizer.step(0.0, norm > 1 ? 1 / norm : 1.0);
     model.clear_gradients();
   };
-  RunCost cost;
   // Once without timing: memory enters the pool, caches and branch predictors warm up.
   ledger.reset_peaks();
   forward();
   cost.inference_peak_bytes = ledger.use().peak_bytes;
+  call(hooks.between);
   ledger.reset_peaks();
   step([&] { cost.kept = ledger.use(); });
   cost.step = ledger.use();
+  call(hooks.between);
   std::optional<DecodeStep> decode;
   if (model.decodes()) {
     decode.emplace(model, batch);
@@ -82,6 +91,7 @@ RunCost measure_cost(Transformer& model, const Task& task, const RunConfig& conf
   }
   // Kinds alternate, so that the machine's drift is shared.
   for (int64_t repeat = 0; repeat < config.run.repeats; ++repeat) {
+    call(hooks.between);
     time_once(forward, cost.forward);
     time_once([&] { step({}); }, cost.training_step);
     if (!decode) continue;
@@ -89,57 +99,99 @@ RunCost measure_cost(Transformer& model, const Task& task, const RunConfig& conf
     time_once([&] { decode->run(); }, cost.decode_step);
   }
   cost.peak_resident_bytes = peak_resident_bytes();
-  return cost;
+}
+
+// Cost, what others did to the cores meanwhile, and the rate of a product that is always the same.
+void measure(Transformer& model, const Task& task, const RunConfig& config, const RunHooks& hooks,
+             RunCost& cost) {
+  constexpr int64_t kProbeSize = 512;
+  constexpr int kProbeRepeats = 3;
+  const CoreSeconds before = core_seconds();
+  const auto start = std::chrono::steady_clock::now();
+  measure_cost(model, task, config, hooks, cost);
+  MemoryLedger::instance().release_pool();
+  cost.probe_flops_per_second = probe_multiply_flops_per_second(kProbeSize, kProbeRepeats);
+  cost.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const CoreSeconds after = core_seconds();
+  cost.other_cores =
+      std::max(0.0, (after.all - before.all) - (after.own - before.own)) / cost.seconds;
+}
+
+// What was reached counts, however the training ends.
+class KeepTraining {
+ public:
+  KeepTraining(const Training& training, TrainResult& result)
+      : training_(training), result_(result) {}
+  ~KeepTraining() { result_ = training_.result(); }
+  KeepTraining(const KeepTraining&) = delete;
+  KeepTraining& operator=(const KeepTraining&) = delete;
+
+ private:
+  const Training& training_;
+  TrainResult& result_;
+};
+
+void train_model(Transformer& model, const Task& task, const RunConfig& config,
+                 const RunHooks& hooks, RunResult& result) {
+  const auto report = [&](const CurvePoint& point) {
+    call(
+        hooks.progress,
+        fmt::format("step {}/{} loss {:.3f}{}", point.step, config.train.steps, point.training_loss,
+                    std::isnan(point.validation_accuracy)
+                        ? ""
+                        : fmt::format(" accuracy {:.4f}", point.validation_accuracy)));
+  };
+  Training training(model, task,
+                    {.options = config.train,
+                     .length = config.run.length,
+                     .seed = static_cast<uint64_t>(config.run.seed),
+                     .evaluation_examples = config.run.eval_examples,
+                     .progress = report});
+  const KeepTraining keep(training, result.training);
+  if (hooks.training_begins) hooks.training_begins(training);
+  while (!training.done()) {
+    training.step();
+    if (hooks.step_done) hooks.step_done(training);
+  }
+}
+
+void score_model(const Transformer& model, const Task& task, const RunConfig& config,
+                 const RunHooks& hooks, RunResult& result) {
+  std::vector<int64_t> lengths = config.run.eval_lengths;
+  if (lengths.empty()) lengths = {config.run.length};
+  for (const int64_t length : lengths) {
+    call(hooks.between);
+    call(hooks.progress, fmt::format("scoring at length {}", length));
+    MemoryLedger::instance().release_pool();
+    result.scores.push_back(evaluate(model, task, static_cast<uint64_t>(config.run.seed), length,
+                                     config.run.eval_examples));
+  }
 }
 
 }  // namespace
 
-RunResult execute_run(const RunConfig& config, const Progress& progress) {
-  constexpr int64_t kProbeSize = 1024;
-  constexpr int kProbeRepeats = 3;
-  RunResult result;
+void execute_run(const RunConfig& config, const RunHooks& hooks, bool measures, RunResult& result) {
   result.start_time = utc_time();
   set_thread_count(static_cast<int>(config.run.threads));
   result.threads = thread_count();
-  const auto seed = static_cast<uint64_t>(config.run.seed);
   const std::unique_ptr<Task> task = config.make_task();
-  const ModelSetup setup = config.model_setup(task->vocabulary());
-  Transformer model(setup, ParameterSet(seed));
-  result.parameters = model.parameter_count();
   result.vocabulary = task->vocabulary();
   result.chance = task->chance();
   result.bytes = task_entry(config.run.task).info.bytes;
-
-  progress("measuring");
-  result.cost = measure_cost(model, *task, config);
-  MemoryLedger::instance().release_pool();
-  result.cost.probe_flops_per_second = probe_multiply_flops_per_second(kProbeSize, kProbeRepeats);
+  const ModelSetup setup = config.model_setup(task->vocabulary());
+  result.parameters = Transformer(setup, ParameterSet::counting()).parameter_count();
+  Transformer model(setup, ParameterSet(static_cast<uint64_t>(config.run.seed)));
+  if (measures) {
+    call(hooks.progress, std::string("measuring"));
+    measure(model, *task, config, hooks, result.cost);
+    call(hooks.cost_is_known);
+  }
   if (config.trains) {
-    const auto report = [&](const CurvePoint& point) {
-      progress(fmt::format("step {}/{} loss {:.3f}{}", point.step, config.train.steps,
-                           point.training_loss,
-                           std::isnan(point.validation_accuracy)
-                               ? ""
-                               : fmt::format(" accuracy {:.4f}", point.validation_accuracy)));
-    };
-    result.training = train(model, *task,
-                            {.options = config.train,
-                             .length = config.run.length,
-                             .seed = seed,
-                             .evaluation_examples = config.run.eval_examples,
-                             .progress = report});
-    std::vector<int64_t> lengths = config.run.eval_lengths;
-    if (lengths.empty()) lengths = {config.run.length};
-    for (const int64_t length : lengths) {
-      if (result.training.diverged) break;
-      progress(fmt::format("scoring at length {}", length));
-      MemoryLedger::instance().release_pool();
-      result.scores.push_back(evaluate(model, *task, seed, length, config.run.eval_examples));
-    }
+    train_model(model, *task, config, hooks, result);
+    if (!result.training.diverged) score_model(model, *task, config, hooks, result);
     result.baselines = task->baselines();
   }
   result.end_time = utc_time();
-  return result;
 }
 
 }  // namespace lengthwise

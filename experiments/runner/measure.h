@@ -1,12 +1,15 @@
 // Executes one run in this process and writes down what it cost and what it learned.
 #pragma once
 #include <functional>
+#include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/counters.h"
 #include "base/memory.h"
 #include "experiments/runner/run_config.h"
+#include "train/training.h"
 
 namespace lengthwise {
 
@@ -22,27 +25,39 @@ struct RunCost {
   Timing training_step;     // forward, backward, clipping, AdamW
   Timing decode_step;       // the last of `length` tokens, after the others; empty: does not decode
   int64_t state_bytes = 0;  // what decoding remembers of rows of `length` tokens
-  MemoryUse kept;           // live between the forward and the backward of a training step
-  MemoryUse step;           // peaks of a training step
+  std::optional<MemoryUse> kept;  // live between the forward and the backward of a training step
+  std::optional<MemoryUse> step;  // peaks of a training step
   int64_t inference_peak_bytes = 0;
   int64_t peak_resident_bytes = 0;
   double probe_flops_per_second = 0;  // of a square matrix product, timed beside
+  double other_cores = 0;  // kept busy by others meanwhile, of those that this run may use
+  double seconds = 0;      // that all this took
 };
 
+/// What there is so far where the run could not end.
 struct RunResult {
   int64_t parameters = 0, vocabulary = 0, threads = 0;
   RunCost cost;
   TrainResult training;  // empty where the run does not train
   std::vector<LengthScore> scores;
   std::vector<NgramBaseline> baselines;
-  double chance = 0;
+  double chance = std::numeric_limits<double>::quiet_NaN();
   bool bytes = false;
   std::string start_time, end_time;
+  double seconds = 0;  // of the process that ended the run, from its start
 };
 
-/// Called now and then with what the run is doing, in a few words.
-using Progress = std::function<void(const std::string&)>;
+/// What whoever executes a run wants to know and to do on the way. Every one may be empty; each may
+/// throw, which ends the run there.
+struct RunHooks {
+  std::function<void(const std::string&)> progress;  // what the run is doing, in a few words
+  std::function<void()> between;                     // two pieces of work that take a while
+  std::function<void()> cost_is_known;
+  std::function<void(Training&)> training_begins;
+  std::function<void(const Training&)> step_done;
+};
 
-RunResult execute_run(const RunConfig& config, const Progress& progress);
+/// Measures, trains and scores, and writes into `result` as it goes.
+void execute_run(const RunConfig& config, const RunHooks& hooks, bool measures, RunResult& result);
 
 }  // namespace lengthwise

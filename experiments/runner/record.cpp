@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <numbers>
 
+#include "base/check.h"
 #include "base/machine.h"
+#include "base/parallel.h"
 #include "build_info.h"
+#include "experiments/runner/grid.h"
 #include "kernels/multiply.h"
 #include "kernels/rows.h"
 
@@ -64,14 +68,13 @@ class TableBuilder {
   }
 };
 
-// What was not measured is absent in every repeat.
-Timing or_absent(const Timing& timing, size_t repeats) {
-  if (!timing.seconds.empty()) return timing;
-  Timing absent;
-  absent.seconds.assign(repeats, kAbsent);
-  absent.scope_seconds.resize(repeats);
-  for (auto& scopes : absent.scope_seconds) scopes.fill(kAbsent);
-  return absent;
+// Repeats that were not measured are absent.
+Timing padded(Timing timing, size_t repeats) {
+  std::array<double, kScopes> absent{};
+  absent.fill(kAbsent);
+  timing.seconds.resize(repeats, kAbsent);
+  timing.scope_seconds.resize(repeats, absent);
+  return timing;
 }
 
 template <class Values>
@@ -86,9 +89,10 @@ Numbers by_repeat_and_scope(const Timing& timing) {
   return flat;
 }
 
-Numbers by_scope_and_tag(const ByteTable& bytes) {
+Numbers by_scope_and_tag(const ByteTable* bytes) {
+  if (bytes == nullptr) return Numbers(kScopes * kTags, kAbsent);
   Numbers flat;
-  for (const auto& tags : bytes) flat.insert(flat.end(), tags.begin(), tags.end());
+  for (const auto& tags : *bytes) flat.insert(flat.end(), tags.begin(), tags.end());
   return flat;
 }
 
@@ -100,12 +104,16 @@ void add_coordinates(TableBuilder& t) {
   t.text_coordinate("tag", tags, "what a buffer is for");
 }
 
-void add_identity(TableBuilder& t, const RunConfig& c, const std::string& id, RunStatus status,
-                  const RunResult& r) {
-  t.text("run_id", id, "hash of what can change a recorded number");
-  t.flags("status", static_cast<uint8_t>(status),
-          {"ok", "out_of_memory", "timed_out", "crashed", "diverged", "refused"},
-          "how the run ended");
+// 0 is what was not measured.
+double or_absent(int64_t bytes) { return bytes == 0 ? kAbsent : static_cast<double>(bytes); }
+
+void add_end(TableBuilder& t, const RunEnd& end) {
+  t.flags("status", static_cast<uint8_t>(end.status), run_status_names(), "how the run ended");
+  t.text("status_reason", end.reason, "why it ended so");
+}
+
+void add_identity(TableBuilder& t, const RunConfig& c, uint64_t id, const RunResult& r) {
+  t.text("run_id", id_text(id), "hash of what can change a recorded number");
   t.text("attention", c.run.attention, "attention variant");
   t.text("position", c.run.position, "positional scheme");
   t.text("task", c.run.task, "task");
@@ -140,38 +148,64 @@ void add_timing(TableBuilder& t, const std::string& name, const std::string& wha
             "exponentials of " + what);
 }
 
-void add_cost(TableBuilder& t, const RunCost& cost) {
-  t.table.dimensions["repeat"] = static_cast<int64_t>(cost.forward.seconds.size());
-  add_timing(t, "forward", "a forward pass in inference mode", cost.forward);
-  add_timing(t, "training_step", "a training step", cost.training_step);
-  const bool decodes = !cost.decode_step.seconds.empty();
-  add_timing(t, "decode_step", "decoding the last token after the others",
-             or_absent(cost.decode_step, cost.forward.seconds.size()));
-  t.number("state_bytes", decodes ? static_cast<double>(cost.state_bytes) : kAbsent, "byte",
-           "held by decoding for rows of this length");
-  t.numbers("live_bytes", {"scope", "tag"}, by_scope_and_tag(cost.kept.live), "byte",
+void add_memory(TableBuilder& t, const RunCost& cost) {
+  const auto& [kept, step] = std::pair(cost.kept, cost.step);
+  t.numbers("live_bytes", {"scope", "tag"}, by_scope_and_tag(kept ? &kept->live : nullptr), "byte",
             "held between forward and backward of a training step");
-  t.numbers("peak_bytes", {"scope", "tag"}, by_scope_and_tag(cost.step.peak), "byte",
+  t.numbers("peak_bytes", {"scope", "tag"}, by_scope_and_tag(step ? &step->peak : nullptr), "byte",
             "peak of each part and tag over a training step, each at its own moment");
-  t.numbers("peak_tag_bytes", {"tag"}, as_numbers(cost.step.peak_by_tag), "byte",
+  t.numbers("peak_tag_bytes", {"tag"},
+            step ? as_numbers(step->peak_by_tag) : Numbers(kTags, kAbsent), "byte",
             "peak of each tag over a training step");
-  t.number("live_total_bytes", static_cast<double>(cost.kept.live_bytes), "byte",
+  t.number("live_total_bytes", or_absent(kept ? kept->live_bytes : 0), "byte",
            "held between forward and backward of a training step, all together");
-  t.number("peak_total_bytes", static_cast<double>(cost.step.peak_bytes), "byte",
+  t.number("peak_total_bytes", or_absent(step ? step->peak_bytes : 0), "byte",
            "peak of a training step, all together");
-  t.number("inference_peak_bytes", static_cast<double>(cost.inference_peak_bytes), "byte",
+  t.number("inference_peak_bytes", or_absent(cost.inference_peak_bytes), "byte",
            "peak of a forward pass in inference mode, optimizer included");
-  t.number("pooled_bytes", static_cast<double>(cost.step.pooled_bytes), "byte",
+  t.number("pooled_bytes", step ? static_cast<double>(step->pooled_bytes) : kAbsent, "byte",
            "free blocks of the memory pool after a training step");
-  t.number("peak_resident_bytes", static_cast<double>(cost.peak_resident_bytes), "byte",
+  t.number("peak_resident_bytes", or_absent(cost.peak_resident_bytes), "byte",
            "peak resident memory of the process (VmHWM) before training");
-  t.number("probe_flops_per_second", cost.probe_flops_per_second, "s-1",
-           "rate of a 1024^3 matrix product on this machine, timed beside");
 }
 
-void add_training(TableBuilder& t, const RunConfig& c, const RunResult& r) {
+// How far the timings can be trusted.
+void add_conditions(TableBuilder& t, const RunCost& cost, const RunEnd& end, int64_t threads) {
+  const bool measured = cost.seconds > 0;
+  const std::vector<std::string> no_yes = {"no", "yes"};
+  t.number("probe_flops_per_second", measured ? cost.probe_flops_per_second : kAbsent, "s-1",
+           "rate of a 512^3 matrix product on this machine, timed beside");
+  t.number("measuring_seconds", measured ? cost.seconds : kAbsent, "s",
+           "wall time of measuring the cost, warm-up and probe included");
+  t.number("other_cores", measured ? cost.other_cores : kAbsent, "1",
+           "cores that others kept busy meanwhile, of those this run may use");
+  t.flags("machine_loaded", machine_was_loaded(cost) ? 1 : 0, no_yes,
+          "others took more than 5 % of the cores while cost was measured");
+  t.flags("too_few_cores", threads > available_cores() ? 1 : 0, no_yes,
+          "more threads than cores that the process may use");
+  t.flags("machine_shared", end.shares_machine ? 1 : 0, no_yes,
+          "other runs of the sweep went on beside this one");
+}
+
+void add_cost(TableBuilder& t, const RunConfig& config, const RunEnd& end, const RunResult& r) {
+  const RunCost& cost = r.cost;
+  const auto repeats = static_cast<size_t>(config.run.repeats);
+  t.table.dimensions["repeat"] = config.run.repeats;
+  add_timing(t, "forward", "a forward pass in inference mode", padded(cost.forward, repeats));
+  add_timing(t, "training_step", "a training step", padded(cost.training_step, repeats));
+  add_timing(t, "decode_step", "decoding the last token after the others",
+             padded(cost.decode_step, repeats));
+  t.number("state_bytes", or_absent(cost.state_bytes), "byte",
+           "held by decoding for rows of this length");
+  add_memory(t, cost);
+  add_conditions(t, cost, end, r.threads);
+  t.text("affinity", affinity_text(), "cores this process may use");
+}
+
+void add_training(TableBuilder& t, const RunConfig& c, const RunEnd& end, const RunResult& r) {
   t.number("train_seconds", c.trains ? r.training.seconds : kAbsent, "s",
            "wall time of training, validation included");
+  t.integer("resumed_steps", end.resumed_steps, "1", "optimizer steps taken from a checkpoint");
   const auto& curve = r.training.curve;
   t.table.dimensions["step"] = static_cast<int64_t>(curve.size());
   const auto column = [&](const std::string& name, auto member, const std::string& units,
@@ -230,9 +264,10 @@ void add_provenance(TableBuilder& t, const RunConfig& c, uint64_t data_hash, con
   t.text("simd_target", simd_target(), "instruction set of the row kernels");
   t.text("cpu", cpu_model(), "processor");
   t.text("host", host_name(), "host");
-  t.text("affinity", affinity_text(), "cores this process may use");
   t.text("start_time", r.start_time, "start, UTC");
   t.text("end_time", r.end_time, "end, UTC");
+  t.number("run_seconds", r.seconds > 0 ? r.seconds : kAbsent, "s",
+           "wall time of the process that ended the run");
   t.text("config", c.text(), "resolved configuration");
   t.text("data_hash", data_hash == 0 ? "" : fmt::format("{:016x}", data_hash),
          "hash of the text's bytes");
@@ -240,8 +275,13 @@ void add_provenance(TableBuilder& t, const RunConfig& c, uint64_t data_hash, con
 
 }  // namespace
 
-Table record_table(const RunConfig& config, const std::string& id, uint64_t data_hash,
-                   RunStatus status, const RunResult& result) {
+bool machine_was_loaded(const RunCost& cost) {
+  // The kernel counts in ticks of 10 ms: a few of them say nothing.
+  return cost.other_cores > 0.05 * available_cores() && cost.other_cores * cost.seconds > 0.05;
+}
+
+Table record_table(const RunConfig& config, uint64_t id, uint64_t data_hash, const RunEnd& end,
+                   const RunResult& result) {
   TableBuilder t;
   t.table.dimensions["run"] = 1;
   t.table.attributes = {{"title", "Lengthwise results"},
@@ -249,12 +289,68 @@ Table record_table(const RunConfig& config, const std::string& id, uint64_t data
                         {"schema_version", std::to_string(kSchemaVersion)},
                         {"source", std::string("lengthwise ") + kVersion}};
   add_coordinates(t);
-  add_identity(t, config, id, status, result);
-  add_cost(t, result.cost);
-  add_training(t, config, result);
+  add_end(t, end);
+  add_identity(t, config, id, result);
+  add_cost(t, config, end, result);
+  add_training(t, config, end, result);
   add_scores(t, result);
   add_provenance(t, config, data_hash, result);
   return t.table;
+}
+
+namespace {
+
+void replace_columns(Table& table, const std::vector<Column>& others) {
+  for (const Column& other : others) {
+    const auto found =
+        std::find_if(table.columns.begin(), table.columns.end(),
+                     [&](const Column& column) { return column.name == other.name; });
+    check(found != table.columns.end(), fmt::format("no column '{}' to replace", other.name));
+    *found = other;
+  }
+}
+
+template <class Values>
+const typename Values::value_type& single(const Table& table, const std::string& name) {
+  const Column* column = table.find(name);
+  const auto* values = column == nullptr ? nullptr : std::get_if<Values>(&column->values);
+  if (values == nullptr || values->size() != 1) {
+    user_error("found no single '{}', expected the record of one run", name);
+  }
+  return values->front();
+}
+
+}  // namespace
+
+Table with_cost_of(Table record, const Table& measured) {
+  TableBuilder names;
+  add_cost(names, {}, {}, {});
+  std::vector<Column> cost;
+  for (const Column& column : names.table.columns) {
+    const Column* found = measured.find(column.name);
+    if (found == nullptr) user_error("found no '{}', expected the record of a run", column.name);
+    cost.push_back(*found);
+  }
+  replace_columns(record, cost);
+  return record;
+}
+
+Table with_end(Table record, const RunEnd& end) {
+  TableBuilder t;
+  add_end(t, end);
+  replace_columns(record, t.table.columns);
+  return record;
+}
+
+RecordedEnd recorded_end(const Table& table) {
+  RecordedEnd end;
+  const std::string& id = single<Column::Texts>(table, "run_id");
+  std::from_chars(id.data(), id.data() + id.size(), end.id, 16);
+  const auto status = single<Column::Flags>(table, "status");
+  end.status = parse_run_status("status", table.find("status")->flag_meanings.at(status));
+  end.reason = single<Column::Texts>(table, "status_reason");
+  end.commit = single<Column::Texts>(table, "commit");
+  return end;
 }
 
 }  // namespace lengthwise

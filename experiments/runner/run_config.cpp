@@ -181,14 +181,14 @@ std::string RunConfig::text() const {
   return text;
 }
 
-std::string RunConfig::id(uint64_t data_hash) const {
+uint64_t RunConfig::id(uint64_t data_hash) const {
   std::string named = fmt::format("schema {}\ndata {:016x}\n", kSchemaVersion, data_hash);
   for (const auto& [key, value] : resolved) {
     const bool unused = !trains && is_of_training(key);
     if (unused || key == "train.lengths" || key.ends_with(".file")) continue;
     named += key + " = " + value + "\n";
   }
-  return fmt::format("{:016x}", hash_text(named));
+  return hash_text(named);
 }
 
 std::string why_refused(const RunConfig& config) {

@@ -10,7 +10,7 @@
 
 namespace lengthwise {
 
-inline constexpr int64_t kSchemaVersion = 3;
+inline constexpr int64_t kSchemaVersion = 4;
 
 /// The keys that belong to no model, training or plug-in.
 struct RunOptions {
@@ -48,9 +48,9 @@ struct RunConfig {
   std::unique_ptr<Task> make_task() const;
   /// `key = value` lines: what the results file keeps.
   std::string text() const;
-  /// 16 hexadecimal digits: a hash of what can change a recorded number, of the schema and of the
-  /// data's bytes; paths do not enter.
-  std::string id(uint64_t data_hash) const;
+  /// A hash of what can change a recorded number, of the schema and of the data's bytes; paths do
+  /// not enter.
+  uint64_t id(uint64_t data_hash) const;
 };
 
 /// Keys with one value each -> a run. UserError names the key; keys of variants, schemes and tasks

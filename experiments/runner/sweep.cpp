@@ -1,177 +1,372 @@
 #include "experiments/runner/sweep.h"
 
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
-#include <filesystem>
+#include <deque>
 #include <iostream>
+#include <list>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/check.h"
+#include "base/machine.h"
 #include "experiments/runner/child_process.h"
-#include "experiments/runner/record.h"
+#include "experiments/runner/claim.h"
+#include "experiments/runner/grid.h"
+#include "experiments/runner/progress_line.h"
+#include "experiments/runner/results_folder.h"
+#include "experiments/runner/shard.h"
+#include "experiments/runner/stop_signal.h"
+#include "experiments/runner/units.h"
+#include "experiments/runner/worker.h"
+#include "experiments/runner/worker_order.h"
 
 namespace lengthwise {
 namespace {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
 
-// Progress on stderr: a line that rewrites itself on a terminal, one line a run elsewhere.
-class ProgressLine {
+constexpr double kGraceSeconds = 30;  // for a worker that was asked to stop
+constexpr int kMostAttempts = 10;     // of a run whose worker others keep killing
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// A file under this name that is another file than before has another stamp, whatever the clock.
+std::pair<ino_t, int64_t> stamp(const fs::path& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return {0, 0};
+  return {status.st_ino, status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+// The cores of this process in as many groups as there are jobs.
+std::vector<std::vector<int>> core_groups(int jobs) {
+  const std::vector<int> cores = affinity_cores();
+  if (jobs == 1) return {{}};
+  if (static_cast<size_t>(jobs) > cores.size()) {
+    user_error("jobs: found {}, expected at most {}, the cores that this process may use", jobs,
+               cores.size());
+  }
+  std::vector<std::vector<int>> groups(static_cast<size_t>(jobs));
+  for (size_t i = 0; i < cores.size(); ++i)
+    groups[i * groups.size() / cores.size()].push_back(cores[i]);
+  return groups;
+}
+
+class Runner {
  public:
-  void update(const std::string& text) const {
-    if (terminal_) fmt::print(stderr, "\r\033[K{}", text.substr(0, 120));
+  explicit Runner(const SweepConfig& config)
+      : config_(config),
+        grid_(config),
+        folder_(config.results),
+        free_cores_(core_groups(config.runner.jobs)) {
+    const Shard& shard = config.runner.shard;
+    for (const size_t run : runs_of_shard(grid_, shard)) fresh_.push_back(run);
+    of_this_runner_ = fresh_.size();
   }
-  void finish(const std::string& text) const {
-    fmt::print(stderr, "{}{}\n", terminal_ ? "\r\033[K" : "", text);
-  }
+
+  int run();
 
  private:
-  bool terminal_ = isatty(STDERR_FILENO) != 0;
+  struct Active {
+    size_t run;
+    Claim claim;
+    Child child;
+    std::string heading;
+    std::vector<int> cores;
+    Clock::time_point start;
+    int64_t kills_before;
+    bool was_killed = false;  // by us
+  };
+
+  const PlannedRun& planned(size_t run) const { return grid_.runs()[run]; }
+  void say_refused() const;
+  bool is_stopping() const { return stopping_since_.has_value(); }
+  void begin_stop(int signal_number);
+
+  void start_more();
+  bool is_done(size_t run);
+  void start(size_t run, Claim claim);
+  void spawn(size_t run, Claim claim);
+  void wait_for_something();
+  void watch_the_clock();
+  void ended(Active& active, const ChildEnd& end);
+  void write_end(size_t run, const RunEnd& end);
+  void count(size_t run, const RecordedEnd& end, const std::string& heading, double seconds);
+  int summary();
+
+  const SweepConfig& config_;
+  const Grid grid_;
+  const ResultsFolder folder_;
+  const ProgressLine line_;
+  std::vector<std::vector<int>> free_cores_;
+  std::deque<size_t> fresh_, claimed_elsewhere_;
+  std::list<Active> active_;
+  std::map<size_t, int> attempts_;                            // that others ended
+  std::map<size_t, std::pair<ino_t, int64_t>> before_retry_;  // of files to be written anew
+  std::optional<Clock::time_point> stopping_since_;
+  int signals_passed_on_ = 0;
+  bool cannot_write_ = false;
+  size_t of_this_runner_ = 0, were_there_ = 0, done_now_ = 0;
+  std::map<RunStatus, size_t> ends_;
 };
 
-fs::path run_file(const SweepConfig& config, const std::string& id) {
-  return config.results / "runs" / (id + ".h5");
+int Runner::run() {
+  folder_.make();
+  say_refused();
+  while (true) {
+    if (!is_stopping()) start_more();
+    const bool waits = !is_stopping() && (!fresh_.empty() || !claimed_elsewhere_.empty());
+    if (active_.empty() && !waits) break;
+    wait_for_something();
+    watch_the_clock();
+  }
+  return summary();
 }
 
-// A file counts as done if it can be read and is this run's.
-bool is_done(const fs::path& path, const std::string& id) {
-  if (!fs::exists(path)) return false;
-  try {
-    const Table table = read_table(path);
-    const Column* ids = table.find("run_id");
-    const auto* texts = ids == nullptr ? nullptr : std::get_if<Column::Texts>(&ids->values);
-    return texts != nullptr && texts->size() == 1 && texts->front() == id;
-  } catch (const UserError& error) {
-    fmt::print(stderr, "{}; running it again\n", error.what());
+void Runner::say_refused() const {
+  std::set<std::string> reasons;
+  for (const PlannedRun& run : grid_.runs()) {
+    if (run.refused.empty() || !reasons.insert(run.refused).second) continue;
+    const RunConfig config = grid_.config(run);
+    fmt::print(stderr, "refused: {} with {}: {}\n", config.run.attention, config.run.position,
+               run.refused);
+  }
+}
+
+// Ends the runs under way, with a checkpoint of what they reached.
+void Runner::begin_stop(int signal_number) {
+  if (!stopping_since_) stopping_since_ = Clock::now();
+  for (Active& active : active_) active.child.signal(signal_number);
+}
+
+bool Runner::is_done(size_t run) {
+  const uint64_t id = planned(run).id;
+  const auto before = before_retry_.find(run);
+  if (before != before_retry_.end() && stamp(folder_.run(id)) == before->second) return false;
+  const auto found = find_record(folder_, id);
+  if (!found) return false;
+  if (before == before_retry_.end() && config_.runner.retry.contains(found->end.status)) {
+    before_retry_[run] = stamp(folder_.run(id));
     return false;
   }
+  ++were_there_;
+  ++ends_[found->end.status];
+  return true;
 }
 
-void make_writable_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error || access(folder.c_str(), W_OK) != 0) {
-    user_error("results: cannot write in '{}'{}, expected a writable folder", folder.string(),
-               error ? ": " + error.message() : "");
-  }
-}
-
-// Keys beside variant, scheme, length and seed that differ between runs that read them.
-std::set<std::string> varying_keys(const Plan& plan) {
-  std::map<std::string, std::string> first;
-  std::set<std::string> varying;
-  for (const PlannedRun& run : plan.runs) {
-    for (const auto& [key, value] : run.config.resolved) {
-      const bool named =
-          key == "attention" || key == "position" || key == "length" || key == "seed";
-      if (!named && first.emplace(key, value).first->second != value) varying.insert(key);
+// Claims what nobody else works on. What others have claimed is looked at again when all else is
+// under way: they may have ended without finishing it.
+void Runner::start_more() {
+  while (!fresh_.empty() && !free_cores_.empty() && !is_stopping()) {
+    const size_t run = fresh_.front();
+    fresh_.pop_front();
+    if (is_done(run)) continue;
+    std::optional<Claim> claim = try_claim(folder_.runs(), planned(run).id);
+    if (!claim) {
+      claimed_elsewhere_.push_back(run);
+    } else if (!is_done(run)) {  // others may have finished it a moment ago
+      start(run, std::move(*claim));
     }
   }
-  return varying;
+  if (fresh_.empty() && !free_cores_.empty()) std::swap(fresh_, claimed_elsewhere_);
 }
 
-std::string label(const RunConfig& config, const std::set<std::string>& varying) {
-  std::string label = fmt::format("{} {} length={} seed={}", config.run.attention,
-                                  config.run.position, config.run.length, config.run.seed);
+void Runner::start(size_t run, Claim claim) {
+  if (planned(run).refused.empty()) {
+    spawn(run, std::move(claim));
+  } else {
+    write_end(run, {.status = RunStatus::refused, .reason = planned(run).refused});
+    ++ends_[RunStatus::refused];
+    ++done_now_;
+  }
+}
+
+void Runner::spawn(size_t run, Claim claim) {
+  const RunConfig config = grid_.config(planned(run));
+  WorkerOrder order{.id = planned(run).id,
+                    .data_hash = planned(run).data_hash,
+                    .results = config_.results,
+                    .memory_limit_bytes = config_.runner.memory_limit_bytes,
+                    .time_limit_seconds = config_.runner.time_limit_seconds,
+                    .checkpoint_seconds = config_.runner.checkpoint_seconds,
+                    .cores = free_cores_.back(),
+                    .shares_machine = config_.runner.jobs > 1,
+                    .parent = getpid()};
   for (const auto& [key, value] : config.resolved) {
-    if (varying.contains(key)) label += fmt::format(" {}={}", key, value);
-  }
-  return label;
-}
-
-std::vector<std::string> worker_arguments(const PlannedRun& run, const fs::path& output) {
-  std::vector<std::string> arguments = {"worker", "--results=" + output.string()};
-  for (const auto& [key, value] : run.config.resolved) {
     // An empty value is the default of a list, which the grammar does not spell.
-    if (!value.empty()) arguments.push_back("--" + key + "=" + value);
+    if (!value.empty()) order.values.emplace(key, value);
   }
-  return arguments;
+  if (order.memory_limit_bytes == 0) {
+    order.memory_limit_bytes = available_memory_bytes() / 10 * 9 / config_.runner.jobs;
+  }
+  Child child({"worker", to_json(order)}, claim.descriptor());
+  active_.push_back(
+      {.run = run,
+       .claim = std::move(claim),
+       .child = std::move(child),
+       .heading = fmt::format("[{}/{}] {}", run + 1, grid_.runs().size(), grid_.label(config)),
+       .cores = free_cores_.back(),
+       .start = Clock::now(),
+       .kills_before = out_of_memory_kills()});
+  free_cores_.pop_back();
+  line_.update(active_.back().heading);
 }
 
-void merge_runs(const SweepConfig& config, const Plan& plan, const fs::path& merged) {
-  std::vector<Table> rows;
-  for (const PlannedRun& run : plan.runs) {
-    const fs::path path = run_file(config, run.id);
-    if (fs::exists(path)) rows.push_back(read_table(path));
+void Runner::wait_for_something() {
+  std::vector<pollfd> waited = {{stop_descriptor(), POLLIN, 0}};
+  for (const Active& active : active_) waited.push_back({active.child.output(), POLLIN, 0});
+  const bool must_look =
+      !free_cores_.empty() || is_stopping() || config_.runner.time_limit_seconds > 0;
+  if (poll(waited.data(), waited.size(), must_look ? 200 : -1) < 0) return;
+  if (waited[0].revents != 0) {
+    char byte = 0;
+    while (read(stop_descriptor(), &byte, 1) > 0) {
+    }
+    begin_stop(stops_requested() > 1 ? SIGKILL : SIGTERM);
   }
-  if (rows.empty()) return;
-  Table table = merge_tables(rows);
-  table.attributes["study"] = config.name;
-  write_table(merged, table);
+  size_t place = 0;
+  for (auto active = active_.begin(); active != active_.end();) {
+    std::optional<ChildEnd> end;
+    if (waited[++place].revents != 0) {
+      end = active->child.read(
+          [&](const std::string& text) { line_.update(active->heading + "  " + text); });
+    }
+    if (end) {
+      ended(*active, *end);
+      active = active_.erase(active);
+    } else {
+      ++active;
+    }
+  }
 }
 
-// False where the run crashed.
-bool run_one(const SweepConfig& config, const PlannedRun& run, const std::string& heading) {
-  const ProgressLine line;
-  const auto start = std::chrono::steady_clock::now();
-  line.update(heading);
-  const ChildEnd end =
-      run_child(worker_arguments(run, run_file(config, run.id)),
-                [&](const std::string& text) { line.update(heading + "  " + text); });
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  if (end.exit_code == 0) {
-    line.finish(fmt::format("{}  {:.1f} s", heading, seconds.count()));
-    return true;
+// A worker that sees neither its time limit nor that it should stop is killed.
+void Runner::watch_the_clock() {
+  const double limit = config_.runner.time_limit_seconds;
+  for (Active& active : active_) {
+    const bool late = limit > 0 && seconds_since(active.start) > 1.1 * limit + 5;
+    const bool lingers = is_stopping() && seconds_since(*stopping_since_) > kGraceSeconds;
+    if (!late && !lingers) continue;
+    active.was_killed = late;
+    active.child.signal(SIGKILL);
   }
-  line.finish(fmt::format("{}  crashed: {}", heading,
-                          end.signal != 0 ? fmt::format("signal {}", end.signal)
-                                          : fmt::format("exit code {}", end.exit_code)));
-  return false;
+}
+
+void Runner::ended(Active& active, const ChildEnd& end) {
+  const size_t run = active.run;
+  free_cores_.push_back(active.cores);
+  const double seconds = seconds_since(active.start);
+  RunEnd written;
+  if (end.exit_code == 0 || end.exit_code == kExitInterrupted) {
+    // nothing to write: the worker has, or has kept a checkpoint
+  } else if (end.exit_code == kExitCannotWrite) {
+    cannot_write_ = true;
+    begin_stop(SIGTERM);
+    return;
+  } else if (active.was_killed) {
+    written = {.status = RunStatus::timed_out,
+               .reason = fmt::format("after {:.6g} s, in the midst of an operation",
+                                     config_.runner.time_limit_seconds)};
+  } else if (end.signal == SIGKILL && out_of_memory_kills() > active.kills_before) {
+    written = {.status = RunStatus::out_of_memory, .reason = "killed by the kernel"};
+  } else if (end.signal == SIGKILL && is_stopping()) {
+    return;
+  } else if (end.signal == SIGKILL && ++attempts_[run] < kMostAttempts) {
+    fmt::print(stderr, "{}  killed by another process, starting again\n", active.heading);
+    fresh_.push_front(run);
+    return;
+  } else {
+    written = {.status = RunStatus::crashed,
+               .reason = end.signal != 0 ? signal_name(end.signal)
+                                         : fmt::format("exit code {}", end.exit_code)};
+  }
+  if (end.exit_code == kExitInterrupted) {
+    if (!is_stopping()) fresh_.push_front(run);
+    return;
+  }
+  if (written.status != RunStatus::ok) write_end(run, written);
+  const auto found = find_record(folder_, planned(run).id);
+  check(found.has_value(), "a worker ended well without a record: " + active.heading);
+  count(run, found->end, active.heading, seconds);
+}
+
+// In the place of a worker that could not: with the cost, if it had been measured.
+void Runner::write_end(size_t run, const RunEnd& end) {
+  const PlannedRun& plan = planned(run);
+  const fs::path cost = folder_.cost(plan.id);
+  std::optional<Table> record;
+  try {
+    if (fs::exists(cost)) record = with_end(read_table(cost), end);
+  } catch (const UserError& error) {
+    fmt::print(stderr, "{}; recorded without\n", error.what());
+  }
+  if (!record) record = record_table(grid_.config(plan), plan.id, plan.data_hash, end, {});
+  write_table(folder_.run(plan.id), *record);
+  std::error_code error;
+  fs::remove(cost, error);
+}
+
+void Runner::count(size_t run, const RecordedEnd& end, const std::string& heading, double seconds) {
+  before_retry_.erase(run);
+  ++done_now_;
+  ++ends_[end.status];
+  const std::string how = end.status == RunStatus::ok
+                              ? ""
+                              : fmt::format("  {}: {}", run_status_name(end.status), end.reason);
+  line_.finish(fmt::format("{}{}  {}", heading, how, seconds_text(seconds)));
+  if (end.status == RunStatus::crashed && config_.runner.fail_fast) begin_stop(SIGTERM);
+}
+
+int Runner::summary() {
+  std::string by_status;
+  nlohmann::json statuses = nlohmann::json::object();
+  for (const auto& [status, number] : ends_) {
+    by_status +=
+        fmt::format("{}{} {}", by_status.empty() ? "" : ", ", number, run_status_name(status));
+    statuses[std::string(run_status_name(status))] = number;
+  }
+  const bool is_shard = config_.runner.shard.count > 1;
+  std::string merged;
+  if (!is_shard && !cannot_write_ && !ends_.empty()) {
+    // In a process of its own: this one's memory does not grow with the number of runs.
+    std::vector<std::string> arguments = config_.arguments;
+    arguments.insert(arguments.begin(), "merge");
+    if (!config_.json) arguments.emplace_back("--json");
+    const ChildEnd end = run_child(arguments, [](const std::string&) {});
+    if (end.exit_code != 0) return 2;
+    merged = folder_.merged(config_.name).string();
+  }
+  const size_t missing = of_this_runner_ - were_there_ - done_now_;
+  fmt::print(stderr, "{} runs: {} done now, {} were there{}{}{}\n", of_this_runner_, done_now_,
+             were_there_, missing > 0 ? fmt::format(", {} missing", missing) : "",
+             by_status.empty() ? "" : fmt::format(" ({})", by_status),
+             !merged.empty() ? fmt::format("; {} holds this sweep's rows", merged)
+             : is_shard      ? "; a part: `lengthwise merge` puts the rows together"
+                             : "");
+  if (config_.json) {
+    const nlohmann::json json = {{"results", merged},     {"runs", of_this_runner_},
+                                 {"done_now", done_now_}, {"already_there", were_there_},
+                                 {"missing", missing},    {"statuses", statuses}};
+    std::cout << json.dump(2) << "\n";
+  }
+  if (cannot_write_) return 2;
+  if (stops_requested() > 0 && missing > 0) return kExitInterrupted;
+  return ends_.contains(RunStatus::crashed) ? 1 : 0;
 }
 
 }  // namespace
 
 int run_sweep(const SweepConfig& config) {
-  const Plan plan = plan_sweep(config);
-  make_writable_folder(config.results / "runs");
-  for (const RefusedRun& refused : plan.refused) {
-    fmt::print(stderr, "refused: {}: {}\n", refused.what, refused.reason);
-  }
-  const std::set<std::string> varying = varying_keys(plan);
-  size_t skipped = 0, crashed = 0, number = 0;
-  for (const PlannedRun& run : plan.runs) {
-    ++number;
-    if (is_done(run_file(config, run.id), run.id)) {
-      ++skipped;
-      continue;
-    }
-    const std::string heading =
-        fmt::format("[{}/{}] {}", number, plan.runs.size(), label(run.config, varying));
-    if (!run_one(config, run, heading)) ++crashed;
-  }
-  const fs::path merged = config.results / (config.name + ".h5");
-  merge_runs(config, plan, merged);
-  fmt::print(
-      stderr, "{} runs: {} done now, {} were there, {} crashed; {} holds this sweep's rows\n",
-      plan.runs.size(), plan.runs.size() - skipped - crashed, skipped, crashed, merged.string());
-  if (config.json) {
-    const nlohmann::json summary = {{"results", merged.string()},
-                                    {"runs", plan.runs.size()},
-                                    {"already_there", skipped},
-                                    {"crashed", crashed},
-                                    {"refused", plan.refused.size()}};
-    std::cout << summary.dump(2) << "\n";
-  }
-  return crashed > 0 ? 1 : 0;
-}
-
-int run_worker(const std::vector<std::string>& arguments) {
-  die_with_parent();
-  const SweepConfig config = parse_sweep(arguments);
-  const RunConfig run = resolve_run(config.values);
-  const RunResult result = execute_run(run, [](const std::string& text) {
-    fmt::print("{}\n", text);
-    std::fflush(stdout);
-  });
-  const RunStatus status = result.training.diverged ? RunStatus::diverged : RunStatus::ok;
-  const uint64_t data_hash = run.make_task()->data_hash();
-  // A worker's --results names its one file.
-  write_table(config.results, record_table(run, run.id(data_hash), data_hash, status, result));
-  return 0;
+  catch_stop_signals();
+  return Runner(config).run();
 }
 
 }  // namespace lengthwise

@@ -1,12 +1,12 @@
-// From a command line and an INI file to the runs of a sweep. The only part that knows
+// From a command line and an INI file to the keys of a sweep. The only part that knows
 // Boost.Program_options.
 #pragma once
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "experiments/runner/run_config.h"
+#include "experiments/runner/runner_options.h"
 
 namespace lengthwise {
 
@@ -19,31 +19,14 @@ struct SweepConfig {
   std::string name;               // of the study's folder, of the file, or "sweep"
   bool json = false;
   bool help = false;
+  RunnerOptions runner;
+  std::vector<std::string> arguments;  // what all this was read from
 };
 
 /// UserError: an unknown key (with the nearest), a key twice, a file that cannot be read.
 SweepConfig parse_sweep(const std::vector<std::string>& arguments);
 
-struct PlannedRun {
-  RunConfig config;
-  std::string id;
-  uint64_t data_hash = 0;
-};
-
-struct RefusedRun {
-  std::string what, reason;  // "linear with alibi"
-};
-
-struct Plan {
-  std::vector<PlannedRun> runs;     // interleaved: variants change fastest
-  std::vector<RefusedRun> refused;  // combinations that cannot work
-};
-
-/// The grid, expanded, checked and without repetitions. UserError where a cell cannot run, a key is
-/// read by no run, or every cell is refused.
-Plan plan_sweep(const SweepConfig& config);
-
-/// What `lengthwise run --help` prints of the keys.
+/// What `lengthwise run --help` prints of the keys and the runner's options.
 std::string describe_keys();
 
 }  // namespace lengthwise

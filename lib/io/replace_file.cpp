@@ -66,6 +66,10 @@ void replace_file(const std::filesystem::path& path, std::span<const std::byte> 
     ::unlink(unfinished.c_str());
     cannot_write(path, error);
   }
+  sync_folder_of(path);
+}
+
+void sync_folder_of(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   if (!sync_folder(folder)) cannot_write(path, errno);
 }

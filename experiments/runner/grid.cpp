@@ -1,0 +1,132 @@
+#include "experiments/runner/grid.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_set>
+
+#include "base/check.h"
+#include "experiments/runner/grammar.h"
+#include "experiments/runner/task_cache.h"
+
+namespace lengthwise {
+namespace {
+
+constexpr uint64_t kMostRuns = 100'000;
+
+// "attention" of attention.windowed.window; "" for keys that every run reads.
+std::string selector_of(const std::string& key) {
+  const std::string kind = key.substr(0, key.find('.'));
+  const bool plug_in = kind == "attention" || kind == "position" || kind == "task";
+  return plug_in && kind != key ? kind : "";
+}
+
+// A key that no run reads is a mistake, unless it stands in a study's file whose choice of variant
+// the command line narrows.
+void refuse_unread(const SweepConfig& config,
+                   const std::map<std::string, OptionDescription>& keys) {
+  for (const auto& [key, text] : config.values) {
+    const std::string kind = selector_of(key);
+    if (kind.empty()) continue;
+    const auto chosen = config.values.find(kind);
+    const std::vector<std::string> names = chosen == config.values.end()
+                                               ? std::vector{keys.at(kind).default_value}
+                                               : sweep_values(kind, chosen->second, keys.at(kind));
+    const std::string name = key.substr(kind.size() + 1, key.rfind('.') - kind.size() - 1);
+    const bool read = std::find(names.begin(), names.end(), name) != names.end();
+    const bool narrowed =
+        config.from_command_line.contains(kind) && !config.from_command_line.contains(key);
+    if (!read && !narrowed) {
+      user_error("{}: no run reads it; expected '{}' among {} = {}", key, name, kind,
+                 fmt::join(names, ","));
+    }
+  }
+}
+
+// A key of training on the command line of a sweep that does not train is a mistake too.
+void refuse_unread_training(const SweepConfig& config) {
+  const auto steps = config.values.find("train.steps");
+  const bool trains = steps != config.values.end() && steps->second != "0";
+  for (const auto& [key, text] : config.from_command_line) {
+    if (is_of_training(key) && key != "train.steps" && !trains) {
+      user_error("{}: no run trains, so none reads it; expected train.steps above 0", key);
+    }
+  }
+}
+
+// Variants change fastest, then schemes, then lengths.
+int rank(const std::string& key) {
+  return key == "attention" ? 3 : key == "position" ? 2 : key == "length" ? 1 : 0;
+}
+
+}  // namespace
+
+Grid::Grid(const SweepConfig& config) {
+  std::map<std::string, OptionDescription> keys;
+  for (const OptionDescription& key : known_keys()) keys.emplace(key.name, key);
+  refuse_unread(config, keys);
+  uint64_t cells = 1;
+  for (const auto& [key, text] : config.values) {
+    dimensions_.emplace_back(key, sweep_values(key, text, keys.at(key)));
+    cells *= dimensions_.back().second.size();
+    if (cells > kMostRuns) {
+      user_error("{}: the grid has more than {} runs, expected fewer", key, kMostRuns);
+    }
+  }
+  std::stable_sort(dimensions_.begin(), dimensions_.end(),
+                   [](const auto& a, const auto& b) { return rank(a.first) < rank(b.first); });
+  expand();
+  refuse_unread_training(config);
+}
+
+void Grid::expand() {
+  uint64_t cells = 1;
+  for (const auto& [key, choices] : dimensions_) cells *= choices.size();
+  TaskCache tasks;
+  std::unordered_set<uint64_t> ids;
+  std::map<std::string, std::string> first;  // value of each key
+  bool works = false;
+  for (uint64_t cell = 0; cell < cells; ++cell) {
+    const RunConfig run = resolve_run(values(cell));
+    PlannedRun planned{.cell = cell, .refused = why_refused(run)};
+    const Task& task = tasks.get(run);
+    if (planned.refused.empty()) {
+      check_run(run, task);
+      works = true;
+    }
+    planned.data_hash = task.data_hash();
+    planned.id = run.id(planned.data_hash);
+    if (!ids.insert(planned.id).second) continue;
+    runs_.push_back(std::move(planned));
+    for (const auto& [key, value] : run.resolved) {
+      const bool named =
+          key == "attention" || key == "position" || key == "length" || key == "seed";
+      if (!named && first.emplace(key, value).first->second != value) varying_.insert(key);
+    }
+  }
+  if (!works) user_error("attention: every run is refused: {}", runs_.front().refused);
+}
+
+OptionValues Grid::values(uint64_t cell) const {
+  OptionValues values;
+  for (auto dimension = dimensions_.rbegin(); dimension != dimensions_.rend(); ++dimension) {
+    const auto& [key, choices] = *dimension;
+    values.emplace(key, choices[cell % choices.size()]);
+    cell /= choices.size();
+  }
+  return values;
+}
+
+RunConfig Grid::config(const PlannedRun& run) const { return resolve_run(values(run.cell)); }
+
+std::string Grid::label(const RunConfig& config) const {
+  std::string label = fmt::format("{} {} length={} seed={}", config.run.attention,
+                                  config.run.position, config.run.length, config.run.seed);
+  for (const auto& [key, value] : config.resolved) {
+    if (varying_.contains(key)) label += fmt::format(" {}={}", key, value);
+  }
+  return label;
+}
+
+std::string id_text(uint64_t id) { return fmt::format("{:016x}", id); }
+
+}  // namespace lengthwise

@@ -1,0 +1,100 @@
+#include "experiments/runner/predicted_work.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace lengthwise {
+namespace {
+
+constexpr int64_t kTokensScoredAtOnce = 16384;  // as `evaluate` does
+
+void add(PassCost& sum, const PassCost& part) {
+  for (size_t scope = 0; scope < kScopes; ++scope) {
+    sum.flops[scope] += part.flops[scope];
+    sum.exponentials[scope] += part.exponentials[scope];
+  }
+}
+
+WorkItem forward_item(const ModelCost& cost, int64_t batch, int64_t length, int64_t times) {
+  return {WorkKind::forward, batch, length, times, cost.forward, cost.inference_peak_bytes};
+}
+
+WorkItem step_item(const ModelCost& cost, int64_t batch, int64_t length, int64_t times) {
+  WorkItem item{WorkKind::training_step, batch, length, times, cost.forward, cost.peak_bytes};
+  add(item.cost, cost.backward);
+  return item;
+}
+
+}  // namespace
+
+double WorkItem::flops() const {
+  return std::accumulate(cost.flops.begin(), cost.flops.end(), 0.0);
+}
+
+double PredictedRun::flops() const {
+  double sum = 0;
+  for (const WorkItem& item : work) sum += item.flops() * static_cast<double>(item.times);
+  return sum;
+}
+
+int64_t PredictedRun::peak_bytes() const {
+  int64_t peak = 0;
+  for (const WorkItem& item : work) peak = std::max(peak, item.peak_bytes);
+  return peak;
+}
+
+int64_t WorkPredictor::labels(const Task& task, const RunConfig& config, int64_t batch,
+                              int64_t length) {
+  const auto [entry, is_new] = labels_.try_emplace({&task, batch, length}, 0);
+  if (is_new) {
+    const auto seed = static_cast<uint64_t>(config.run.seed);
+    entry->second =
+        static_cast<int64_t>(task.training_batch(seed, 0, batch, length).labelled.size());
+  }
+  return entry->second;
+}
+
+PredictedRun WorkPredictor::predict(const RunConfig& config, int threads) {
+  PredictedRun run;
+  if (!attention_variant(config.run.attention).cost) {
+    run.is_known = false;
+    return run;
+  }
+  const Task& task = tasks_.get(config);
+  const ModelSetup setup = config.model_setup(task.vocabulary());
+  const auto cost_of = [&](int64_t batch, int64_t length) {
+    return model_cost(
+        setup,
+        {batch, length, labels(task, config, batch, length), config.train.checkpoint == "layer"},
+        threads);
+  };
+  const auto add_scoring = [&](int64_t length, int64_t times) {
+    const int64_t examples = task.evaluation_examples(length, config.run.eval_examples);
+    const int64_t at_once = std::min(examples, std::max<int64_t>(1, kTokensScoredAtOnce / length));
+    const int64_t batches = (examples + at_once - 1) / at_once;
+    run.work.push_back(forward_item(cost_of(at_once, length), at_once, length, times * batches));
+  };
+  const auto& [batch, length, times] =
+      std::tuple(config.run.batch, config.run.length, config.run.repeats + 1);
+  const ModelCost measured = cost_of(batch, length);
+  run.step_peak_bytes = measured.peak_bytes;
+  run.work.push_back(forward_item(measured, batch, length, times));
+  run.work.push_back(step_item(measured, batch, length, times));
+  if (measured.state_bytes > 0) {
+    // Taking the tokens before the last costs about a forward pass.
+    run.work.push_back(forward_item(measured, batch, length, 1));
+    run.work.back().peak_bytes += 2 * measured.state_bytes;
+  }
+  if (!config.trains) return run;
+  run.work.push_back(step_item(cost_of(config.train.batch, length), config.train.batch, length,
+                               config.train.steps));
+  if (config.train.evaluate_every > 0) {
+    add_scoring(length, (config.train.steps + config.train.evaluate_every - 1) /
+                            config.train.evaluate_every);
+  }
+  if (config.run.eval_lengths.empty()) add_scoring(length, 1);
+  for (const int64_t scored : config.run.eval_lengths) add_scoring(scored, 1);
+  return run;
+}
+
+}  // namespace lengthwise

@@ -1,0 +1,44 @@
+// What a run will do and hold, from sizes alone.
+#pragma once
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "experiments/runner/task_cache.h"
+#include "nn/model_cost.h"
+
+namespace lengthwise {
+
+enum class WorkKind : uint8_t { forward, training_step, decode_step };
+
+/// One kind of work, done `times` times.
+struct WorkItem {
+  WorkKind kind = WorkKind::forward;
+  int64_t batch = 0, length = 0, times = 0;
+  PassCost cost;           // of doing it once
+  int64_t peak_bytes = 0;  // meanwhile, the model included
+  double flops() const;    // of doing it once
+};
+
+struct PredictedRun {
+  std::vector<WorkItem> work;
+  bool is_known = true;         // false where the variant does not predict its cost
+  int64_t step_peak_bytes = 0;  // of the measured training step
+  double flops() const;
+  int64_t peak_bytes() const;
+};
+
+/// Predicts runs; keeps the tasks that it made, to ask them how many labels a batch has.
+class WorkPredictor {
+ public:
+  PredictedRun predict(const RunConfig& config, int threads);
+
+ private:
+  int64_t labels(const Task& task, const RunConfig& config, int64_t batch, int64_t length);
+
+  TaskCache tasks_;
+  std::map<std::tuple<const Task*, int64_t, int64_t>, int64_t> labels_;
+};
+
+}  // namespace lengthwise

@@ -1,0 +1,13 @@
+#pragma once
+#include <cstddef>
+#include <vector>
+
+#include "experiments/runner/grid.h"
+
+namespace lengthwise {
+
+/// Places in the grid's runs of one of `count` parts that will cost about the same, by FLOPs: the
+/// same parts on every machine. In the order of the grid.
+std::vector<size_t> runs_of_shard(const Grid& grid, const Shard& shard);
+
+}  // namespace lengthwise
