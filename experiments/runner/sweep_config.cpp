@@ -81,6 +81,10 @@ OptionValues parse_ini(const std::string& text, const std::string& where) {
         user_error("{}: {}: given twice, expected once", where, option.string_key);
       }
     }
+  } catch (const po::invalid_syntax& error) {
+    // not its what(): that looks for %invalid_line% in the line too, and replaces it for ever
+    user_error("{}: found the line '{}', expected `key = value` lines, # for comments", where,
+               error.tokens());
   } catch (const po::error& error) {
     user_error("{}: {}; expected `key = value` lines, # for comments", where, error.what());
   }
@@ -124,12 +128,13 @@ SweepConfig parse_arguments(const std::vector<std::string>& arguments) {
     key.erase(0, key.find_first_not_of('-'));
     unknown_key("", key.substr(0, key.find('=')));
   } catch (const po::invalid_command_line_syntax& error) {
-    if (error.kind() == po::invalid_syntax::extra_parameter) {
-      user_error("{}", error.what());
-    }
     std::string key = error.get_option_name();
     key.erase(0, key.find_first_not_of('-'));
-    user_error("{}: found an empty list, expected a value", key.substr(0, key.find('=')));
+    key = key.substr(0, key.find('='));
+    if (error.kind() == po::invalid_syntax::extra_parameter) {
+      user_error("{}: found a value, expected none", key);
+    }
+    user_error("{}: found an empty list, expected a value", key);
   } catch (const po::error& error) {
     user_error("{}", error.what());
   }
