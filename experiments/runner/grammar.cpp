@@ -53,7 +53,8 @@ std::vector<std::string> integer_range(std::string_view key, const Range& range,
     return static_cast<uint64_t>(b) - static_cast<uint64_t>(value);
   };
   const auto step = static_cast<uint64_t>(by);
-  if (!multiplies) checked_steps(key, range, static_cast<double>(distance(a) / step), most);
+  const uint64_t steps = distance(a) / step;
+  if (!multiplies) checked_steps(key, range, static_cast<double>(steps), most);
   std::vector<std::string> values;
   for (int64_t value = a;;) {
     values.push_back(std::to_string(value));

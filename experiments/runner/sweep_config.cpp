@@ -30,25 +30,25 @@ std::vector<std::string> names_of(const std::vector<OptionDescription>& keys) {
 // Every key as a string: what it may be, others check. Built once, for plug-ins register before
 // main.
 const po::options_description& key_options() {
-  static const po::options_description options = [] {
+  static const po::options_description kOptions = [] {
     po::options_description keys;
     for (const OptionDescription& key : known_keys()) {
       keys.add_options()(key.name.c_str(), po::value<std::string>());
     }
     return keys;
   }();
-  return options;
+  return kOptions;
 }
 
 const po::options_description& line_options() {
-  static const po::options_description options = [] {
+  static const po::options_description kOptions = [] {
     po::options_description all;
     all.add(key_options())
         .add_options()("results", po::value<std::string>())(
             "file", po::value<std::vector<std::string>>())("json", "")("help", "");
     return all;
   }();
-  return options;
+  return kOptions;
 }
 
 std::string read_text(const std::filesystem::path& path) {
