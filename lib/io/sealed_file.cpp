@@ -21,7 +21,7 @@ static_assert(kMagic.size() + 2 * kWord == kSealBytes);
 
 uint64_t word_at(std::span<const std::byte> bytes) {
   uint64_t word = 0;
-  std::memcpy(&word, bytes.data(), std::min(bytes.size(), kWord));
+  if (!bytes.empty()) std::memcpy(&word, bytes.data(), std::min(bytes.size(), kWord));
   return word;
 }
 
