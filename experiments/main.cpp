@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/nearest.h"
+#include "experiments/analysis/export.h"
 #include "experiments/analysis/report.h"
 #include "experiments/runner/check.h"
 #include "experiments/runner/list.h"
@@ -26,6 +27,7 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise run     --help                                       every key
   lengthwise merge   [sweep.ini] [--key value ...]                all rows of a sweep in one file
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
+  lengthwise export  results.h5 --csv | --json                    every number, for other tools
   lengthwise check   NAME... | --all [--json]                     the laws on a variant or scheme
 
 A value may sweep: --attention full,linear  --length 128:4096:x2  --train.steps 300 --train.learning_rate 1e-4:1e-2:log3
@@ -74,6 +76,19 @@ int compare(Arguments arguments) {
   return 0;
 }
 
+int export_results(Arguments arguments) {
+  const bool csv = take_flag(arguments, "--csv"), json = take_flag(arguments, "--json");
+  const std::string file = single(arguments, "export");
+  if (file.empty()) user_error("export: found no file, expected a results file");
+  if (csv == json) {
+    user_error("export: found {} --csv {} --json, expected one of them", csv ? "both" : "neither",
+               csv ? "and" : "nor");
+  }
+  const lengthwise::Table table = lengthwise::read_table(file);
+  fmt::print("{}", csv ? lengthwise::export_csv(table) : lengthwise::export_json(table));
+  return 0;
+}
+
 int check(Arguments arguments) {
   const bool json = take_flag(arguments, "--json"), all = take_flag(arguments, "--all");
   for (const std::string& name : arguments) {
@@ -99,11 +114,13 @@ int dispatch(Arguments arguments) {
   if (command == "run") return run(arguments);
   if (command == "merge") return merge(arguments);
   if (command == "compare") return compare(arguments);
+  if (command == "export") return export_results(arguments);
   if (command == "check") return check(arguments);
   if (command == "worker") return lengthwise::run_worker(arguments);
   user_error(
       "{}: unknown command{}", command,
-      lengthwise::did_you_mean(command, {"list", "run", "merge", "compare", "check", "help"}));
+      lengthwise::did_you_mean(command,
+                               {"list", "run", "merge", "compare", "export", "check", "help"}));
 }
 
 }  // namespace

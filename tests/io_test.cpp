@@ -6,6 +6,7 @@
 #include <cstring>
 #include <thread>
 
+#include "io/sealed_file.h"
 #include "tests/table_checks.h"
 
 namespace lengthwise {
@@ -243,6 +244,10 @@ TEST_F(DamagedFile, TruncatedAnywhereIsRefused) {
        size += size < 300 || size + 300 > whole.size() ? 1 : 97) {
     SCOPED_TRACE(size);
     write_bytes(folder_ / "cut.h5", whole.substr(0, size));
+    if (size + kSealBytes >= whole.size()) {  // all that is missing is of the seal
+      expect_same(read_table(folder_ / "cut.h5"), table);
+      continue;
+    }
     expect_user_error([&] { read_table(folder_ / "cut.h5"); },
                       {"cut.h5", size < 8 ? "not HDF5" : "damaged", "expected a results file"});
     if (HasFailure()) break;
@@ -267,6 +272,7 @@ TEST_F(DamagedFile, OverwrittenWithGarbageIsRefused) {
 TEST_F(DamagedFile, WithOneWrongBitInANumberIsRefused) {
   write_table(folder_ / "t.h5", full_table());
   std::string bytes = read_bytes(folder_ / "t.h5");
+  bytes.resize(bytes.size() - kSealBytes);  // HDF5's own checksum finds it too
   const double number = 5e-324;
   std::string pattern(sizeof number, '\0');
   std::memcpy(pattern.data(), &number, sizeof number);

@@ -98,6 +98,23 @@ TEST_F(Program, RunsComparesAndSkipsWhatIsThere) {
   EXPECT_EQ(compared.exit_code, 0);
   EXPECT_THAT(compared.out, HasSubstr("no_weights"));
   EXPECT_TRUE(nlohmann::json::accept(run("compare here/sweep.h5 --json").out));
+  EXPECT_EQ(nlohmann::json::parse(run("export here/sweep.h5 --json").out)["runs"].size(), 8U);
+  EXPECT_THAT(run("export --csv here/sweep.h5").out, testing::StartsWith("run_id,status,"));
+}
+
+TEST_F(Program, ExportsOneFileInOneForm) {
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"export --csv", "export: found no file"},
+      {"export t.h5", "found neither --csv nor --json, expected one of them"},
+      {"export t.h5 --csv --json", "found both --csv and --json, expected one of them"},
+      {"export t.h5 --xml --csv", "found '--xml', expected at most one argument"},
+      {"export t.h5 --csv", "t.h5: found no such file"}};
+  for (const auto& [arguments, said] : wrong) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments;
+    EXPECT_THAT(outcome.err, HasSubstr(said));
+    EXPECT_EQ(outcome.out, "");
+  }
 }
 
 TEST_F(Program, SaysTheSameTwiceAndWithAnyThreads) {

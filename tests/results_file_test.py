@@ -16,6 +16,7 @@ ENGINES = ("h5netcdf", "netcdf4")
 COORDINATES = {"scope": str, "tag": str, "test_length": numpy.integer}
 OPTIONAL = {"test_length"}
 PROVENANCE = ("config", "commit", "cpu", "start_time")
+SEAL = b"\nlengthwiseSeal1"
 BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
 
 
@@ -120,6 +121,8 @@ def test_netcdf4_may_add_to_it(path):
             file.note = "added"
             rows = len(file.dimensions["run"])
             file.createVariable("added", "f8", ("run",))[:] = numpy.full(rows, 7)
+        assert SEAL in pathlib.Path(path).read_bytes(), "the file has no seal"
+        assert SEAL not in copy.read_bytes(), "the copy was written to and is still sealed"
         before, after = (open_with("netcdf4", p) for p in (path, copy))
         assert after.attrs["note"] == "added" and (after["added"] == 7).all()
         assert before.equals(after.drop_vars("added")), "what was there has changed"

@@ -165,13 +165,17 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"--task=mqar", "--length=8"}, "task.mqar.pairs"},
         Wrong{{"--task=text", "--task.text.file=/no/such/file"}, "task.text.file"},
         Wrong{{"--length=1:100000:+1", "--seed=1:100:+1"}, "100000 runs"},
+        Wrong{{"--json=yes"}, "json: found a value, expected none"},
+        Wrong{{"--json=%canonical_option%"}, "json: found a value, expected none"},
         Wrong{{"--length=4", "--length=8"}, "length: given twice"},
         Wrong{{"no_such.ini"}, "no_such.ini: cannot be read"},
         Wrong{{"/tmp"}, "/tmp: cannot be read"}));
 
 TEST_F(Sweep, RefusesWrongFiles) {
   EXPECT_THAT(refusal({ini("lenght = 4\n")}), AllOf(HasSubstr("sweep.ini"), HasSubstr("'length'")));
-  EXPECT_THAT(refusal({ini("just words\n")}), HasSubstr("key = value"));
+  EXPECT_THAT(refusal({ini("just words\n")}),
+              HasSubstr("found the line 'just words', expected `key"));
+  EXPECT_THAT(refusal({ini("50 %invalid_line%\n")}), HasSubstr("the line '50 %invalid_line%'"));
   EXPECT_THAT(refusal({ini("\xEF\xBB\xBFlength = 4\n")}), HasSubstr("byte order mark"));
   EXPECT_THAT(refusal({ini("length = 4\nlength = 8\n")}), HasSubstr("twice"));
   EXPECT_THAT(refusal({ini("attention.windowed.window = 4\n")}), HasSubstr("no run reads it"));

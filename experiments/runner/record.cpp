@@ -112,8 +112,7 @@ void add_end(TableBuilder& t, const RunEnd& end) {
   t.text("status_reason", end.reason, "why it ended so");
 }
 
-void add_identity(TableBuilder& t, const RunConfig& c, uint64_t id, const RunResult& r) {
-  t.text("run_id", id_text(id), "hash of what can change a recorded number");
+void add_identity(TableBuilder& t, const RunConfig& c, const RunResult& r) {
   t.text("attention", c.run.attention, "attention variant");
   t.text("position", c.run.position, "positional scheme");
   t.text("task", c.run.task, "task");
@@ -289,8 +288,9 @@ Table record_table(const RunConfig& config, uint64_t id, uint64_t data_hash, con
                         {"schema_version", std::to_string(kSchemaVersion)},
                         {"source", std::string("lengthwise ") + kVersion}};
   add_coordinates(t);
+  t.text("run_id", id_text(id), "hash of what can change a recorded number");
   add_end(t, end);
-  add_identity(t, config, id, result);
+  add_identity(t, config, result);
   add_cost(t, config, end, result);
   add_training(t, config, end, result);
   add_scores(t, result);

@@ -25,6 +25,10 @@ struct SweepConfig {
 
 /// UserError: an unknown key (with the nearest), a key twice, a file that cannot be read.
 SweepConfig parse_sweep(const std::vector<std::string>& arguments);
+/// The command line alone: its file is named, not read.
+SweepConfig parse_arguments(const std::vector<std::string>& arguments);
+/// The text of a file of `key = value` lines, where # begins a comment; errors name `where`.
+OptionValues parse_ini(const std::string& text, const std::string& where);
 
 /// What `lengthwise run --help` prints of the keys and the runner's options.
 std::string describe_keys();

@@ -2,14 +2,21 @@
 
 #include <fstream>
 #include <numeric>
+#include <span>
+#include <string_view>
+#include <utility>
 
 #include "base/check.h"
+#include "io/checked_file.h"
 #include "io/hdf5_handle.h"
 #include "io/hdf5_memory_file.h"
 #include "io/replace_file.h"
+#include "io/sealed_file.h"
 
 namespace lengthwise {
 namespace {
+
+constexpr std::string_view kExpected = "a checkpoint (HDF5)";
 
 void write_dataset(hid_t file, const std::string& name, hid_t file_type, hid_t memory_type,
                    const std::vector<hsize_t>& extents, const void* values) {
@@ -47,7 +54,7 @@ std::vector<std::byte> encode_archive(const Archive& archive) {
   }
   file.close("closing");
   cut_to_end_of_file(contents);
-  return contents;
+  return seal(std::move(contents));
 }
 
 template <class T>
@@ -113,8 +120,19 @@ std::vector<std::byte> read_bytes(const std::filesystem::path& path) {
     file.read(reinterpret_cast<char*>(contents.data()),
               static_cast<std::streamsize>(contents.size()));
   }
-  if (!file) user_error("{}: cannot be read, expected a checkpoint (HDF5)", path.string());
+  if (!file) user_error("{}: cannot be read, expected {}", path.string(), kExpected);
   return contents;
+}
+
+// Nobody else writes checkpoints: one without a seal is none, and HDF5 does not get to see it.
+std::span<const std::byte> sealed_contents(const std::filesystem::path& path,
+                                           std::span<const std::byte> bytes) {
+  if (!ends_in_seal(bytes)) refuse_file(path, "damaged or foreign contents", kExpected);
+  const SealedFile sealed = open_sealed(bytes);
+  if (!sealed.damage.empty()) {
+    refuse_file(path, fmt::format("damaged contents ({})", sealed.damage), kExpected);
+  }
+  return sealed.contents;
 }
 
 }  // namespace
@@ -131,10 +149,10 @@ void write_archive(const std::filesystem::path& path, const Archive& archive) {
 Archive read_archive(const std::filesystem::path& path) {
   silence_hdf5();
   try {
-    return decode_archive(read_bytes(path));
+    const std::vector<std::byte> bytes = read_bytes(path);
+    return decode_archive(sealed_contents(path, bytes));
   } catch (const Hdf5Error& error) {
-    user_error("{}: found damaged or foreign contents ({}), expected a checkpoint", path.string(),
-               error.what());
+    refuse_file(path, fmt::format("foreign contents ({})", error.what()), kExpected);
   }
 }
 

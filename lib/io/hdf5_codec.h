@@ -1,16 +1,17 @@
 #pragma once
 #include <cstddef>
-#include <filesystem>
+#include <span>
 #include <vector>
 
 #include "io/table.h"
 
 namespace lengthwise {
 
-/// The bytes of the results file: the same for the same table. Hdf5Error.
+/// The bytes of the results file, sealed: the same for the same table. Hdf5Error.
 std::vector<std::byte> encode_table(const Table& table);
 
-/// Hdf5Error where the file is damaged or holds what a table cannot.
-Table decode_table(const std::filesystem::path& path);
+/// Of the bytes of a file, sealed or not. Hdf5Error where they hold what a table cannot, or where
+/// HDF5 sees the damage that they have.
+Table decode_table(std::span<const std::byte> contents);
 
 }  // namespace lengthwise

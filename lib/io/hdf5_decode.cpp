@@ -6,16 +6,10 @@
 #include "base/check.h"
 #include "io/hdf5_codec.h"
 #include "io/hdf5_handle.h"
+#include "io/hdf5_memory_file.h"
 
 namespace lengthwise {
 namespace {
-
-Hdf5Handle open_file(const std::filesystem::path& path) {
-  const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file access");
-  // a results file is whole from the moment it has its name; some network folders cannot lock
-  hdf5_check(H5Pset_file_locking(access, false, true), "file locking");
-  return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose, "opening"};
-}
 
 std::vector<std::string> link_names(hid_t file) {
   const Hdf5Handle group(H5Gopen2(file, "/", H5P_DEFAULT), H5Gclose, "list of variables");
@@ -205,8 +199,8 @@ Column read_column(const Variable& variable) {
 
 }  // namespace
 
-Table decode_table(const std::filesystem::path& path) {
-  const Hdf5Handle file = open_file(path);
+Table decode_table(std::span<const std::byte> contents) {
+  const Hdf5Handle file = open_hdf5_in(contents);
   Table table;
   table.attributes = read_file_attributes(file);
   std::vector<Variable> variables;

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "io/hdf5_codec.h"
 #include "io/hdf5_handle.h"
 #include "io/hdf5_memory_file.h"
+#include "io/sealed_file.h"
 #include "io/table_fault.h"
 #include "io/text.h"
 
@@ -170,7 +172,7 @@ std::vector<std::byte> encode_table(const Table& table) {
   for (const Column& column : table.columns) attach_dimensions(file, column);
   file.close("closing");
   cut_to_end_of_file(contents);
-  return contents;
+  return seal(std::move(contents));
 }
 
 }  // namespace lengthwise

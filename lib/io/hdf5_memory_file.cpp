@@ -1,6 +1,8 @@
 #include "io/hdf5_memory_file.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <exception>
 
 #include "base/check.h"
@@ -63,7 +65,10 @@ Hdf5Handle open_hdf5_in(std::span<const std::byte> contents) {
   // HDF5 copies the image and does not write to it
   hdf5_check(H5Pset_file_image(access, const_cast<std::byte*>(contents.data()), contents.size()),
              "file in memory");
-  return {H5Fopen("table", H5F_ACC_RDONLY, access), H5Fclose, "opening"};
+  // by the name alone HDF5 tells files in memory apart: two of one name would be the same file
+  static std::atomic<int64_t> number = 0;
+  return {H5Fopen(fmt::format("contents {}", ++number).c_str(), H5F_ACC_RDONLY, access), H5Fclose,
+          "opening"};
 }
 
 void write_text_attribute(hid_t object, const std::string& name, const std::string& value) {

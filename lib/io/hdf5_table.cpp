@@ -1,37 +1,40 @@
-#include <cerrno>
-#include <fstream>
+#include <fmt/format.h>
+
 #include <new>
 #include <stdexcept>
-#include <system_error>
 
 #include "base/check.h"
+#include "io/checked_file.h"
 #include "io/hdf5_codec.h"
 #include "io/hdf5_handle.h"
 #include "io/replace_file.h"
 #include "io/table.h"
+#include "io/table_bytes.h"
 #include "io/table_fault.h"
 
 namespace lengthwise {
 namespace {
 
-[[noreturn]] void not_a_table(const std::filesystem::path& path, std::string_view found) {
-  user_error("{}: found {}, expected a results file (HDF5)", path.string(), found);
-}
+constexpr std::string_view kExpected = "a results file (HDF5)";
 
-// What HDF5 would only call "unable to open file".
-void refuse_what_is_no_hdf5(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found) not_a_table(path, "no such file");
-  if (error) not_a_table(path, "'" + error.message() + "'");
-  if (std::filesystem::is_directory(status)) not_a_table(path, "a folder");
-  if (!std::filesystem::is_regular_file(status)) not_a_table(path, "no regular file");
-  errno = 0;
-  if (!std::ifstream(path)) {
-    not_a_table(path, "'" + std::generic_category().message(errno) + "'");
+// What `decode` gives, or a UserError that names the path.
+template <class Decode>
+Table table_or_refusal(const std::filesystem::path& path, const Decode& decode) {
+  Table table;
+  try {
+    table = decode();
+  } catch (const Hdf5Error& error) {
+    refuse_file(path, fmt::format("a damaged or foreign HDF5 file ({})", error.what()), kExpected);
+  } catch (const std::out_of_range& error) {
+    refuse_file(path, fmt::format("a damaged HDF5 file ({})", error.what()), kExpected);
+  } catch (const std::bad_alloc&) {
+    refuse_file(path, "HDF5 with more data than fits in memory", kExpected);
+  } catch (const std::length_error&) {
+    refuse_file(path, "HDF5 with more data than fits in memory", kExpected);
   }
-  if (std::filesystem::file_size(path, error) == 0) not_a_table(path, "an empty file");
-  if (H5Fis_hdf5(path.c_str()) == 0) not_a_table(path, "a file that is not HDF5");
+  const std::string fault = table_fault(table);
+  if (!fault.empty()) refuse_file(path, fmt::format("HDF5 with a fault ({})", fault), kExpected);
+  return table;
 }
 
 }  // namespace
@@ -50,21 +53,13 @@ void write_table(const std::filesystem::path& path, const Table& table) {
 }
 
 Table read_table(const std::filesystem::path& path) {
-  silence_hdf5();
-  refuse_what_is_no_hdf5(path);
-  Table table;
-  try {
-    table = decode_table(path);
-  } catch (const Hdf5Error& error) {
-    not_a_table(path, fmt::format("a damaged or foreign HDF5 file ({})", error.what()));
-  } catch (const std::bad_alloc&) {
-    not_a_table(path, "HDF5 with more data than fits in memory");
-  } catch (const std::length_error&) {
-    not_a_table(path, "HDF5 with more data than fits in memory");
-  }
-  const std::string fault = table_fault(table);
-  if (!fault.empty()) not_a_table(path, fmt::format("HDF5 with a fault ({})", fault));
-  return table;
+  const auto decoded = [&](std::span<const std::byte> contents) {
+    return table_or_refusal(path, [&] { return decode_table(contents); });
+  };
+  const CheckedFile file =
+      read_checked(path, kExpected, [&](auto contents) { return pack_table(decoded(contents)); });
+  if (file.sealed) return decoded(file.bytes);
+  return table_or_refusal(path, [&] { return unpack_table(file.bytes); });
 }
 
 }  // namespace lengthwise

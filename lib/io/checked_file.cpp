@@ -1,0 +1,93 @@
+#include "io/checked_file.h"
+
+#include <fmt/format.h>
+#include <hdf5.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <fstream>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+#include "base/check.h"
+#include "io/hdf5_handle.h"
+#include "io/isolated.h"
+#include "io/sealed_file.h"
+
+namespace lengthwise {
+namespace {
+
+using Contents = std::vector<std::byte>;
+
+// What HDF5 would only call "unable to open file".
+void refuse_what_is_no_hdf5(const std::filesystem::path& path, std::string_view expected) {
+  const auto refuse = [&](std::string_view found) { refuse_file(path, found, expected); };
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) refuse("no such file");
+  if (error) refuse("'" + error.message() + "'");
+  if (std::filesystem::is_directory(status)) refuse("a folder");
+  if (!std::filesystem::is_regular_file(status)) refuse("no regular file");
+  errno = 0;
+  if (!std::ifstream(path)) refuse("'" + std::generic_category().message(errno) + "'");
+  if (std::filesystem::file_size(path, error) == 0) refuse("an empty file");
+  if (H5Fis_hdf5(path.c_str()) == 0) refuse("a file that is not HDF5");
+}
+
+Contents last_bytes(std::ifstream& file, std::streamoff most) {
+  file.clear();
+  file.seekg(0, std::ios::end);
+  const std::streamoff size = std::max<std::streamoff>(file.tellg(), 0);
+  Contents bytes(static_cast<size_t>(std::min(size, most)));
+  file.seekg(size - static_cast<std::streamoff>(bytes.size()));
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<size_t>(file.gcount()));
+  return bytes;
+}
+
+Contents all_bytes(std::ifstream& file) {
+  return last_bytes(file, std::numeric_limits<std::streamoff>::max());
+}
+
+CheckedFile open_seal(const std::filesystem::path& path, std::string_view expected,
+                      Contents bytes) {
+  const SealedFile sealed = open_sealed(bytes);
+  if (!sealed.damage.empty()) {
+    refuse_file(path, fmt::format("damaged contents ({})", sealed.damage), expected);
+  }
+  bytes.resize(sealed.contents.size());
+  return {true, std::move(bytes)};
+}
+
+CheckedFile isolate(const std::filesystem::path& path, std::string_view expected,
+                    std::ifstream& file,
+                    const std::function<Contents(std::span<const std::byte>)>& pack) {
+  const auto megabytes = static_cast<int64_t>(std::filesystem::file_size(path) >> 20);
+  IsolatedResult result =
+      run_isolated([&] { return pack(all_bytes(file)); }, std::chrono::seconds(2 + megabytes / 4));
+  if (!result.failure.empty()) {
+    refuse_file(path, fmt::format("a damaged HDF5 file (reading it {})", result.failure), expected);
+  }
+  return {false, std::move(result.bytes)};
+}
+
+}  // namespace
+
+void refuse_file(const std::filesystem::path& path, std::string_view found,
+                 std::string_view expected) {
+  user_error("{}: found {}, expected {}", path.string(), found, expected);
+}
+
+CheckedFile read_checked(
+    const std::filesystem::path& path, std::string_view expected,
+    const std::function<std::vector<std::byte>(std::span<const std::byte>)>& pack) {
+  silence_hdf5();
+  refuse_what_is_no_hdf5(path, expected);
+  std::ifstream file(path, std::ios::binary);
+  return ends_in_seal(last_bytes(file, kSealBytes)) ? open_seal(path, expected, all_bytes(file))
+                                                    : isolate(path, expected, file, pack);
+}
+
+}  // namespace lengthwise

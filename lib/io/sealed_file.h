@@ -1,0 +1,34 @@
+// A checksum behind what HDF5 takes for the end of its file: every reader ignores it, and a program
+// that writes to the file cuts it off. HDF5 1.10 can crash or loop on a damaged file, so a file is
+// held to its seal before HDF5 sees it.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lengthwise {
+
+/// What is appended: 16 bytes of magic with the version of the seal, the length of the contents and
+/// their checksum, both little-endian.
+inline constexpr size_t kSealBytes = 32;
+
+/// The contents with their seal behind them.
+std::vector<std::byte> seal(std::vector<std::byte> contents);
+
+/// Whether these, the last bytes of a file, are those of a seal, whole or broken.
+bool ends_in_seal(std::span<const std::byte> bytes);
+
+struct SealedFile {
+  std::span<const std::byte> contents;
+  std::string damage;  // "" where the contents are what was sealed
+};
+/// Of a whole file that ends in a seal.
+SealedFile open_sealed(std::span<const std::byte> bytes);
+
+/// 64 bits, not for secrets. Two texts of one length that differ in one aligned word of eight bytes
+/// alone never have the same.
+uint64_t checksum_of(std::span<const std::byte> bytes);
+
+}  // namespace lengthwise
