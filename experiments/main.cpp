@@ -1,17 +1,20 @@
 // The `lengthwise` program: subcommands and nothing else.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "base/check.h"
 #include "base/nearest.h"
+#include "base/options.h"
 #include "experiments/analysis/export.h"
 #include "experiments/analysis/report.h"
 #include "experiments/runner/check.h"
 #include "experiments/runner/list.h"
 #include "experiments/runner/merge_runs.h"
+#include "experiments/runner/slurm.h"
 #include "experiments/runner/sweep.h"
 #include "experiments/runner/worker.h"
 
@@ -26,6 +29,7 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise run     [sweep.ini] [--key value ...]                run what is missing of a sweep
   lengthwise run     --help                                       every key
   lengthwise merge   [sweep.ini] [--key value ...]                all rows of a sweep in one file
+  lengthwise slurm   [sweep.ini] --tasks N [--key value ...]      the sweep as a Slurm array
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
   lengthwise export  results.h5 --csv | --json                    every number, for other tools
   lengthwise check   NAME... | --all [--json]                     the laws on a variant or scheme
@@ -66,6 +70,17 @@ int run(const Arguments& arguments) {
 
 int merge(const Arguments& arguments) {
   return lengthwise::run_merge(lengthwise::parse_sweep(arguments));
+}
+
+int slurm(Arguments arguments) {
+  const auto flag = std::find(arguments.begin(), arguments.end(), "--tasks");
+  if (flag == arguments.end() || flag + 1 == arguments.end()) {
+    user_error("slurm: found no --tasks, expected the number of array tasks, as in --tasks 4");
+  }
+  const auto tasks = lengthwise::parse_integer("tasks", *(flag + 1), {1, 100'000});
+  arguments.erase(flag, flag + 2);
+  return lengthwise::write_slurm_scripts(lengthwise::parse_sweep(arguments),
+                                         static_cast<int>(tasks));
 }
 
 int compare(Arguments arguments) {
@@ -113,14 +128,14 @@ int dispatch(Arguments arguments) {
   if (command == "list") return list(arguments);
   if (command == "run") return run(arguments);
   if (command == "merge") return merge(arguments);
+  if (command == "slurm") return slurm(arguments);
   if (command == "compare") return compare(arguments);
   if (command == "export") return export_results(arguments);
   if (command == "check") return check(arguments);
   if (command == "worker") return lengthwise::run_worker(arguments);
-  user_error(
-      "{}: unknown command{}", command,
-      lengthwise::did_you_mean(command,
-                               {"list", "run", "merge", "compare", "export", "check", "help"}));
+  user_error("{}: unknown command{}", command,
+             lengthwise::did_you_mean(
+                 command, {"list", "run", "merge", "slurm", "compare", "export", "check", "help"}));
 }
 
 }  // namespace
