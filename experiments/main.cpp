@@ -14,6 +14,7 @@
 #include "experiments/runner/check.h"
 #include "experiments/runner/list.h"
 #include "experiments/runner/merge_runs.h"
+#include "experiments/runner/plan.h"
 #include "experiments/runner/slurm.h"
 #include "experiments/runner/sweep.h"
 #include "experiments/runner/worker.h"
@@ -26,6 +27,7 @@ using Arguments = std::vector<std::string>;
 constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence length
 
   lengthwise list    [attention|position|task|studies] [--json]   what there is
+  lengthwise plan    [sweep.ini] [--key value ...] [--json]       what a sweep will take; what is done
   lengthwise run     [sweep.ini] [--key value ...]                run what is missing of a sweep
   lengthwise run     --help                                       every key
   lengthwise merge   [sweep.ini] [--key value ...]                all rows of a sweep in one file
@@ -70,6 +72,10 @@ int run(const Arguments& arguments) {
 
 int merge(const Arguments& arguments) {
   return lengthwise::run_merge(lengthwise::parse_sweep(arguments));
+}
+
+int plan(const Arguments& arguments) {
+  return lengthwise::print_plan(lengthwise::parse_sweep(arguments));
 }
 
 int slurm(Arguments arguments) {
@@ -128,14 +134,15 @@ int dispatch(Arguments arguments) {
   if (command == "list") return list(arguments);
   if (command == "run") return run(arguments);
   if (command == "merge") return merge(arguments);
+  if (command == "plan") return plan(arguments);
   if (command == "slurm") return slurm(arguments);
   if (command == "compare") return compare(arguments);
   if (command == "export") return export_results(arguments);
   if (command == "check") return check(arguments);
   if (command == "worker") return lengthwise::run_worker(arguments);
   user_error("{}: unknown command{}", command,
-             lengthwise::did_you_mean(
-                 command, {"list", "run", "merge", "slurm", "compare", "export", "check", "help"}));
+             lengthwise::did_you_mean(command, {"list", "plan", "run", "merge", "slurm", "compare",
+                                                "export", "check", "help"}));
 }
 
 }  // namespace

@@ -57,6 +57,8 @@ class DecodeStep {
   ModelState state_, next_;
 };
 
+}  // namespace
+
 void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
                   const RunHooks& hooks, RunCost& cost) {
   MemoryLedger& ledger = MemoryLedger::instance();
@@ -100,6 +102,8 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
   }
   cost.peak_resident_bytes = peak_resident_bytes();
 }
+
+namespace {
 
 // Cost, what others did to the cores meanwhile, and the rate of a product that is always the same.
 void measure(Transformer& model, const Task& task, const RunConfig& config, const RunHooks& hooks,

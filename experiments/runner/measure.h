@@ -57,6 +57,11 @@ struct RunHooks {
   std::function<void(const Training&)> step_done;
 };
 
+/// Times a forward pass, a training step and a decoding step of the model by turns, `run.repeats`
+/// times after once without timing.
+void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
+                  const RunHooks& hooks, RunCost& cost);
+
 /// Measures, trains and scores, and writes into `result` as it goes.
 void execute_run(const RunConfig& config, const RunHooks& hooks, bool measures, RunResult& result);
 

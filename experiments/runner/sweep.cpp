@@ -60,6 +60,11 @@ std::vector<std::vector<int>> core_groups(int jobs) {
   return groups;
 }
 
+// By somebody, rather than by a fault of its own. A worker is deaf to polite signals at first.
+bool was_stopped(int signal) {
+  return signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == SIGHUP;
+}
+
 class Runner {
  public:
   explicit Runner(const SweepConfig& config)
@@ -277,10 +282,11 @@ void Runner::ended(Active& active, const ChildEnd& end) {
                                      config_.runner.time_limit_seconds)};
   } else if (end.signal == SIGKILL && out_of_memory_kills() > active.kills_before) {
     written = {.status = RunStatus::out_of_memory, .reason = "killed by the kernel"};
-  } else if (end.signal == SIGKILL && is_stopping()) {
+  } else if (was_stopped(end.signal) && is_stopping()) {
     return;
-  } else if (end.signal == SIGKILL && ++attempts_[run] < kMostAttempts) {
-    fmt::print(stderr, "{}  killed by another process, starting again\n", active.heading);
+  } else if (was_stopped(end.signal) && ++attempts_[run] < kMostAttempts) {
+    fmt::print(stderr, "{}  stopped by {} from elsewhere, starting again\n", active.heading,
+               signal_name(end.signal));
     fresh_.push_front(run);
     return;
   } else {
