@@ -1,8 +1,5 @@
 // The program as a user meets it: exit codes, messages, files.
-#include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -12,6 +9,7 @@
 
 #include "io/table.h"
 #include "nn/attention.h"
+#include "tests/program_fixture.h"
 
 namespace lengthwise {
 namespace {
@@ -19,33 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-struct Outcome {
-  int exit_code;
-  std::string out, err;
-};
-
-class Program : public testing::Test {
- protected:
-  void SetUp() override {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) / fmt::format("program_{}_{}", info->name(), getpid());
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  // Runs `lengthwise arguments` through a shell, in the test's folder.
-  Outcome run(const std::string& arguments) const {
-    const std::string command = fmt::format("cd '{0}' && '{1}' {2} >out 2>err", folder_.string(),
-                                            LENGTHWISE_PROGRAM, arguments);
-    const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a test of a program
-    return {WEXITSTATUS(status), read("out"), read("err")};
-  }
-  std::string read(const std::string& name) const {
-    std::ifstream file(folder_ / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  fs::path folder_;
-};
+class Program : public ProgramTest {};
 
 constexpr const char* kTiny =
     "--attention full,linear,windowed,no_weights --length 16:32:x2 --repeats 2 --model.width 8 "

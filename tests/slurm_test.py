@@ -8,9 +8,11 @@ import sys
 import tempfile
 import time
 
-import h5py
 import loopback_slurm
 from loopback_slurm import CannotStart, LoopbackSlurm, wait_until
+
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "scripts"))
+from same_results import differing_variables, rows  # noqa: E402
 
 RUNS = 24
 TASKS = 4
@@ -32,7 +34,6 @@ eval.examples = 200
 
 SURVIVOR, VICTIM = loopback_slurm.NODES
 PHASE_SECONDS = 240
-MACHINE_DEPENDENT = re.compile("second|time|timing|probe|load|host|affinity|cpu|resident|pooled|other_cores|resumed")
 PROGRESS = re.compile(r"^\[\d+/\d+\]", re.MULTILINE)
 
 Task = collections.namedtuple("Task", "id state node restarts output")
@@ -148,27 +149,6 @@ def resubmit(slurm, sweep):
 def check_nothing_ran_again(before, after):
     again = [name for name, written in before.items() if after.get(name) != written]
     assert not again, f"complete before the resubmission, written again: {', '.join(again)}"
-
-
-def same_values(one, other):
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    values, others = one[...], other[...]
-    if h5py.check_string_dtype(one.dtype):
-        return (values == others).all()
-    return values.tobytes() == others.tobytes()
-
-
-def differing_variables(path, other_path):
-    """What differs between two results files, and how many variables were compared."""
-    with h5py.File(path) as file, h5py.File(other_path) as other:
-        names = [name for name in sorted({*file, *other}) if not MACHINE_DEPENDENT.search(name)]
-        return [n for n in names if n not in file or n not in other or not same_values(file[n], other[n])], len(names)
-
-
-def rows(path):
-    with h5py.File(path) as file:
-        return len(set(file["run_id"][...]))
 
 
 def check_merged(local, merged):
