@@ -4,6 +4,7 @@ import argparse
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,7 +38,8 @@ class Campaign:
     """The sweep, its undisturbed result, and what was found amiss so far."""
 
     def __init__(self, program, folder, seed):
-        self.program = str(pathlib.Path(program).resolve())
+        # A copy: a build meanwhile must not change what is tried.
+        self.program = shutil.copy(program, folder / "lengthwise")
         self.folder = folder
         self.draw = random.Random(seed)
         self.ini = folder / f"{NAME}.ini"
@@ -259,11 +261,10 @@ def on_small_disk(campaign, title, hurt, heal, words):
 
 
 def fill(disk, _):
-    with open(disk / "filler", "wb") as filler:
+    with open(disk / "filler", "wb", buffering=0) as filler:
         try:
             while True:
                 filler.write(bytes(4096))
-                filler.flush()
         except OSError:
             return
 

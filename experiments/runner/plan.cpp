@@ -34,7 +34,8 @@ struct PlanLine {
 std::string status_of(const ResultsFolder& folder, const PlannedRun& run) {
   if (fs::exists(folder.run(run.id))) {
     try {
-      const RecordedEnd end = recorded_end(read_table(folder.run(run.id)));
+      const RecordedEnd end =
+          recorded_end(read_columns(folder.run(run.id), recorded_end_columns()));
       return std::string(run_status_name(end.status));
     } catch (const UserError&) {
       return "damaged";

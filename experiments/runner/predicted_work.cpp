@@ -62,11 +62,14 @@ PredictedRun WorkPredictor::predict(const RunConfig& config, int threads) {
   }
   const Task& task = tasks_.get(config);
   const ModelSetup setup = config.model_setup(task.vocabulary());
-  const auto cost_of = [&](int64_t batch, int64_t length) {
-    return model_cost(
-        setup,
-        {batch, length, labels(task, config, batch, length), config.train.checkpoint == "layer"},
-        threads);
+  const int64_t held = tasks_.held_bytes(config);
+  const auto cost_of = [&](int64_t rows, int64_t tokens) {
+    const BatchSizes sizes{rows, tokens, labels(task, config, rows, tokens),
+                           config.train.checkpoint == "layer"};
+    ModelCost cost = model_cost(setup, sizes, threads);
+    cost.peak_bytes += held;
+    cost.inference_peak_bytes += held;
+    return cost;
   };
   const auto add_scoring = [&](int64_t length, int64_t times) {
     const int64_t examples = task.evaluation_examples(length, config.run.eval_examples);

@@ -342,6 +342,11 @@ Table with_end(Table record, const RunEnd& end) {
   return record;
 }
 
+const std::vector<std::string>& recorded_end_columns() {
+  static const std::vector<std::string> kNames = {"run_id", "status", "status_reason", "commit"};
+  return kNames;
+}
+
 RecordedEnd recorded_end(const Table& table) {
   RecordedEnd end;
   const std::string& id = single<Column::Texts>(table, "run_id");

@@ -34,6 +34,8 @@ struct RecordedEnd {
   RunStatus status = RunStatus::ok;
   std::string reason, commit;
 };
+/// The columns that tell it.
+const std::vector<std::string>& recorded_end_columns();
 /// UserError (without the file's name) where the table is not the record of one run.
 RecordedEnd recorded_end(const Table& table);
 

@@ -59,12 +59,15 @@ void keep_aside(const fs::path& path, const std::string& why) {
   fmt::print(stderr, "{}; kept as {}\n", why, aside.string());
 }
 
-std::optional<FoundRecord> find_record(const ResultsFolder& folder, uint64_t id) {
+namespace {
+
+std::optional<FoundRecord> find_columns(const ResultsFolder& folder, uint64_t id,
+                                        const std::vector<std::string>& columns) {
   const fs::path path = folder.run(id);
   if (!fs::exists(path)) return std::nullopt;
   std::string why;
   try {
-    FoundRecord record{.table = read_table(path), .end = {}};
+    FoundRecord record{.table = read_columns(path, columns), .end = {}};
     record.end = recorded_end(record.table);
     if (record.end.id == id) return record;
     why = fmt::format("{}: found run {}, expected {}", path.string(), id_text(record.end.id),
@@ -75,6 +78,17 @@ std::optional<FoundRecord> find_record(const ResultsFolder& folder, uint64_t id)
   }
   keep_aside(path, why);
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<FoundRecord> find_record(const ResultsFolder& folder, uint64_t id) {
+  return find_columns(folder, id, {});
+}
+
+std::optional<RecordedEnd> find_end(const ResultsFolder& folder, uint64_t id) {
+  const auto found = find_columns(folder, id, recorded_end_columns());
+  return found ? std::optional(found->end) : std::nullopt;
 }
 
 }  // namespace lengthwise

@@ -38,6 +38,8 @@ struct FoundRecord {
 /// The run's record, if its file is there and can be read. One that is damaged or another's is
 /// moved to runs/damaged/, and said so on stderr.
 std::optional<FoundRecord> find_record(const ResultsFolder& folder, uint64_t id);
+/// Its end alone, which is much quicker.
+std::optional<RecordedEnd> find_end(const ResultsFolder& folder, uint64_t id);
 
 /// Moves a file that cannot be read out of the way: nothing is lost by it, and `why` is said on
 /// stderr.

@@ -156,14 +156,14 @@ bool Runner::is_done(size_t run) {
   const uint64_t id = planned(run).id;
   const auto before = before_retry_.find(run);
   if (before != before_retry_.end() && stamp(folder_.run(id)) == before->second) return false;
-  const auto found = find_record(folder_, id);
+  const auto found = find_end(folder_, id);
   if (!found) return false;
-  if (before == before_retry_.end() && config_.runner.retry.contains(found->end.status)) {
+  if (before == before_retry_.end() && config_.runner.retry.contains(found->status)) {
     before_retry_[run] = stamp(folder_.run(id));
     return false;
   }
   ++were_there_;
-  ++ends_[found->end.status];
+  ++ends_[found->status];
   return true;
 }
 
@@ -299,9 +299,9 @@ void Runner::ended(Active& active, const ChildEnd& end) {
     return;
   }
   if (written.status != RunStatus::ok) write_end(run, written);
-  const auto found = find_record(folder_, planned(run).id);
+  const auto found = find_end(folder_, planned(run).id);
   check(found.has_value(), "a worker ended well without a record: " + active.heading);
-  count(run, found->end, active.heading, seconds);
+  count(run, *found, active.heading, seconds);
 }
 
 // In the place of a worker that could not: with the cost, if it had been measured.

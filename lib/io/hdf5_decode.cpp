@@ -199,12 +199,25 @@ Column read_column(const Variable& variable) {
 
 }  // namespace
 
-Table decode_table(std::span<const std::byte> contents) {
+namespace {
+
+std::vector<std::string> those_there(hid_t file, std::span<const std::string> wanted) {
+  std::vector<std::string> names = {"run"};
+  names.insert(names.end(), wanted.begin(), wanted.end());
+  std::erase_if(names, [&](const std::string& name) {
+    return H5Lexists(file, name.c_str(), H5P_DEFAULT) <= 0;
+  });
+  return names;
+}
+
+}  // namespace
+
+Table decode_table(std::span<const std::byte> contents, std::span<const std::string> wanted) {
   const Hdf5Handle file = open_hdf5_in(contents);
   Table table;
   table.attributes = read_file_attributes(file);
   std::vector<Variable> variables;
-  for (const std::string& name : link_names(file)) {
+  for (const std::string& name : wanted.empty() ? link_names(file) : those_there(file, wanted)) {
     variables.push_back(open_variable(file, name));
     if (variables.back().is_scale) {
       table.dimensions[name] = static_cast<int64_t>(variables.back().extents.front());

@@ -52,9 +52,11 @@ void write_table(const std::filesystem::path& path, const Table& table) {
   replace_file(path, contents);
 }
 
-Table read_table(const std::filesystem::path& path) {
+Table read_table(const std::filesystem::path& path) { return read_columns(path, {}); }
+
+Table read_columns(const std::filesystem::path& path, std::span<const std::string> wanted) {
   const auto decoded = [&](std::span<const std::byte> contents) {
-    return table_or_refusal(path, [&] { return decode_table(contents); });
+    return table_or_refusal(path, [&] { return decode_table(contents, wanted); });
   };
   const CheckedFile file =
       read_checked(path, kExpected, [&](auto contents) { return pack_table(decoded(contents)); });
