@@ -343,7 +343,8 @@ Table with_end(Table record, const RunEnd& end) {
 }
 
 const std::vector<std::string>& recorded_end_columns() {
-  static const std::vector<std::string> kNames = {"run_id", "status", "status_reason", "commit"};
+  static const std::vector<std::string> kNames = {"run_id", "status", "status_reason", "commit",
+                                                  "machine_loaded"};
   return kNames;
 }
 
@@ -355,6 +356,7 @@ RecordedEnd recorded_end(const Table& table) {
   end.status = parse_run_status("status", table.find("status")->flag_meanings.at(status));
   end.reason = single<Column::Texts>(table, "status_reason");
   end.commit = single<Column::Texts>(table, "commit");
+  end.machine_loaded = single<Column::Flags>(table, "machine_loaded") == 1;
   return end;
 }
 

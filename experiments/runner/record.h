@@ -33,6 +33,7 @@ struct RecordedEnd {
   uint64_t id = 0;
   RunStatus status = RunStatus::ok;
   std::string reason, commit;
+  bool machine_loaded = false;  // its timings were taken beside other work
 };
 /// The columns that tell it.
 const std::vector<std::string>& recorded_end_columns();

@@ -327,7 +327,8 @@ void Runner::count(size_t run, const RecordedEnd& end, const std::string& headin
   const std::string how = end.status == RunStatus::ok
                               ? ""
                               : fmt::format("  {}: {}", run_status_name(end.status), end.reason);
-  line_.finish(fmt::format("{}{}  {}", heading, how, seconds_text(seconds)));
+  line_.finish(fmt::format("{}{}  {}{}", heading, how, seconds_text(seconds),
+                           end.machine_loaded ? "  (timed beside other work)" : ""));
   if (end.status == RunStatus::crashed && config_.runner.fail_fast) begin_stop(SIGTERM);
 }
 
