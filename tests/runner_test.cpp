@@ -67,7 +67,7 @@ TEST_F(Runner, ARunPastTheMemoryLimitIsARowWithWhatWasMeasured) {
 }
 
 TEST_F(Runner, ATimedOutTrainingKeepsItsCostAndGoesOnWhenTriedAgain) {
-  const Outcome late = run(training("r") + "--time-limit 0.3");
+  const Outcome late = run(training("r") + "--time-limit 1");
   EXPECT_EQ(late.exit_code, 0) << late.err;
   EXPECT_EQ(statuses(), "timed_out");
   EXPECT_GT(numbers("training_step_seconds").at(0), 0);
@@ -82,7 +82,7 @@ TEST_F(Runner, ATimedOutTrainingKeepsItsCostAndGoesOnWhenTriedAgain) {
 
 TEST_F(Runner, ASignalEndsWith75AndTheNextCallGoesOnBitForBit) {
   // `timeout` says 124, unless it is to pass the status on.
-  const Outcome stopped = run(training("r"), "timeout --preserve-status -s TERM 0.5");
+  const Outcome stopped = run(training("r"), "timeout --preserve-status -s TERM 1.2");
   EXPECT_EQ(stopped.exit_code, 75) << stopped.err;
   EXPECT_THAT(stopped.err, HasSubstr("1 missing"));
   EXPECT_EQ(run(training("r")).exit_code, 0);
