@@ -30,6 +30,8 @@ eval.examples = 100
 RUNS = 12
 NAME = "sweep_of_faults"
 INTERRUPTED = 75
+# Before its first instruction a process is deaf, and after its last run it is done.
+TERMINATED_CODES = (0, INTERRUPTED, -signal.SIGTERM)
 LIMIT_SECONDS = 120
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
@@ -133,46 +135,47 @@ def drain(runner):
     return thread
 
 
+def sweep_to_its_end(campaign, tally, disturb, expected_codes, **environment):
+    """Calls one sweep until nothing is missing, each call under `disturb`; its faults are the tally's."""
+    results = campaign.fresh()
+    code = None
+    while code != 0:
+        before = stamps(results)
+        runner = campaign.start(results, **environment)
+        reader = drain(runner)
+        disturb(runner)
+        code = runner.wait(timeout=LIMIT_SECONDS)
+        reader.join()
+        tally.twice += done_twice(before, stamps(results))
+        assert code in expected_codes, f"a runner under '{tally.fault}' ended with {code}"
+    tally.check(campaign, results)
+
+
 def kills(campaign, wanted):
     tally = Tally("kill -9 of runner or worker", wanted)
+
+    def disturb(runner):
+        while tally.faults < wanted and kill_at_random(campaign, tally, runner):
+            pass
+
     while tally.faults < wanted:
-        results = campaign.fresh()
-        code = None
-        while code != 0:
-            before = stamps(results)
-            runner = campaign.start(results)
-            reader = drain(runner)
-            while tally.faults < wanted and kill_at_random(campaign, tally, runner):
-                pass
-            code = runner.wait(timeout=LIMIT_SECONDS)
-            reader.join()
-            tally.twice += done_twice(before, stamps(results))
-            assert code in (0, -9), f"a runner under kills ended with {code}"
-        tally.check(campaign, results)
+        sweep_to_its_end(campaign, tally, disturb, (0, -signal.SIGKILL))
     return tally
 
 
 def terms(campaign, wanted):
     tally = Tally("SIGTERM of the runner", wanted)
+
+    def disturb(runner):
+        try:
+            runner.wait(timeout=campaign.draw.uniform(0.1, 1.0))
+        except subprocess.TimeoutExpired:
+            if tally.faults < wanted:
+                runner.send_signal(signal.SIGTERM)
+                tally.faults += 1
+
     while tally.faults < wanted:
-        results = campaign.fresh()
-        code = None
-        while code != 0:
-            before = stamps(results)
-            runner = campaign.start(results)
-            reader = drain(runner)
-            try:
-                runner.wait(timeout=campaign.draw.uniform(0.1, 1.0))
-            except subprocess.TimeoutExpired:
-                if tally.faults < wanted:
-                    runner.send_signal(signal.SIGTERM)
-                    tally.faults += 1
-            code = runner.wait(timeout=LIMIT_SECONDS)
-            reader.join()
-            tally.twice += done_twice(before, stamps(results))
-            # Before its first instruction a process is deaf, and after its last run it is done.
-            assert code in (0, INTERRUPTED, -signal.SIGTERM), f"a runner under SIGTERM ended with {code}"
-        tally.check(campaign, results)
+        sweep_to_its_end(campaign, tally, disturb, TERMINATED_CODES)
     return tally
 
 
@@ -295,13 +298,9 @@ def clock_jumps(campaign, wanted):
         "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(stamp), "FAKETIME_NO_CACHE": "1",
         "DONT_FAKE_MONOTONIC": "1",
     }
-    results = campaign.fresh()
     stamp.write_text("+0d")
-    code = None
-    while code != 0:
-        before = stamps(results)
-        runner = campaign.start(results, **environment)
-        reader = drain(runner)
+
+    def disturb(runner):
         while runner.poll() is None:
             time.sleep(0.15)
             if tally.faults < wanted:
@@ -309,11 +308,8 @@ def clock_jumps(campaign, wanted):
                 tally.faults += 1
                 if campaign.draw.random() < 0.3:
                     runner.send_signal(signal.SIGTERM)
-        code = runner.wait()
-        reader.join()
-        tally.twice += done_twice(before, stamps(results))
-        assert code in (0, INTERRUPTED, -signal.SIGTERM), f"a runner under clock jumps ended with {code}"
-    tally.check(campaign, results)
+
+    sweep_to_its_end(campaign, tally, disturb, TERMINATED_CODES, **environment)
     return tally
 
 

@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 #include "base/random.h"
 #include "tests/gradient_check.h"
+#include "tests/model_weights.h"
 
 namespace lengthwise {
 namespace {
@@ -85,14 +86,6 @@ class Training : public testing::Test {
   }
   std::unique_ptr<Task> task_ = task_entry("mqar").make({{"vocabulary", "24"}, {"pairs", "2"}});
 };
-
-std::vector<float> weights_of(const Transformer& model) {
-  std::vector<float> all;
-  for (const Parameter& p : model.parameters()) {
-    all.insert(all.end(), p.variable.value().values().begin(), p.variable.value().values().end());
-  }
-  return all;
-}
 
 TEST_F(Training, LearnsAndIsBitwiseTheSameWithAnyThreads) {
   for (const char* attention : {"full", "windowed", "no_weights", "linear"}) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "tests/model_weights.h"
 #include "tests/table_checks.h"
 
 namespace lengthwise {
@@ -40,14 +41,6 @@ class Checkpoint : public FolderTest {
   }
   std::unique_ptr<Task> task_ = task_entry("mqar").make({{"vocabulary", "24"}, {"pairs", "2"}});
 };
-
-std::vector<float> weights_of(const Transformer& model) {
-  std::vector<float> all;
-  for (const Parameter& p : model.parameters()) {
-    all.insert(all.end(), p.variable.value().values().begin(), p.variable.value().values().end());
-  }
-  return all;
-}
 
 void expect_same_curve(const TrainResult& a, const TrainResult& b) {
   ASSERT_EQ(a.curve.size(), b.curve.size());

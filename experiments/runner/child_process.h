@@ -25,7 +25,6 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  pid_t pid() const { return pid_; }
   /// Readable when there is something to read, or when the child has ended.
   int output() const { return output_; }
   /// Reads what is there, calls on_line for each whole line of it; the end, once there is no more.

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/check.h"
-#include "base/machine.h"
 #include "base/parallel.h"
 #include "base/text_table.h"
 #include "experiments/runner/claim.h"
@@ -139,9 +138,7 @@ std::string to_text(const std::vector<PlanLine>& lines, int64_t limit_bytes) {
 }  // namespace
 
 int print_plan(const SweepConfig& config) {
-  const int64_t limit = config.runner.memory_limit_bytes > 0
-                            ? config.runner.memory_limit_bytes
-                            : available_memory_bytes() / 10 * 9 / config.runner.jobs;
+  const int64_t limit = run_memory_limit_bytes(config.runner);
   const std::vector<PlanLine> lines = plan_lines(config, limit);
   if (config.json) {
     fmt::print("{}\n", to_json(lines, limit).dump(2));

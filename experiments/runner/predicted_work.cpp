@@ -6,8 +6,6 @@
 namespace lengthwise {
 namespace {
 
-constexpr int64_t kTokensScoredAtOnce = 16384;  // as `evaluate` does
-
 void add(PassCost& sum, const PassCost& part) {
   for (size_t scope = 0; scope < kScopes; ++scope) {
     sum.flops[scope] += part.flops[scope];

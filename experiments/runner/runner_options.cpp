@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "base/machine.h"
 #include "base/options.h"
 #include "experiments/runner/units.h"
 
@@ -69,6 +70,11 @@ void set_runner_option(RunnerOptions& options, std::string_view name, std::strin
   } else {
     check(false, fmt::format("'{}' is no option of the runner", name));
   }
+}
+
+int64_t run_memory_limit_bytes(const RunnerOptions& options) {
+  return options.memory_limit_bytes > 0 ? options.memory_limit_bytes
+                                        : available_memory_bytes() / 10 * 9 / options.jobs;
 }
 
 void read_slurm_shard(RunnerOptions& options) {

@@ -34,6 +34,9 @@ std::span<const RunnerOptionInfo> runner_option_infos();
 /// UserError names the option.
 void set_runner_option(RunnerOptions& options, std::string_view name, std::string_view value);
 
+/// What a run may hold: the limit given, or its job's share of nine tenths of what is free now.
+int64_t run_memory_limit_bytes(const RunnerOptions& options);
+
 /// The shard of a Slurm array task, from SLURM_ARRAY_TASK_ID, _MIN, _STEP and _COUNT, unless one
 /// was given; the whole sweep where the tasks are no progression. UserError where they are no
 /// numbers.

@@ -199,7 +199,7 @@ void Runner::spawn(size_t run, Claim claim) {
   WorkerOrder order{.id = planned(run).id,
                     .data_hash = planned(run).data_hash,
                     .results = config_.results,
-                    .memory_limit_bytes = config_.runner.memory_limit_bytes,
+                    .memory_limit_bytes = run_memory_limit_bytes(config_.runner),
                     .time_limit_seconds = config_.runner.time_limit_seconds,
                     .checkpoint_seconds = config_.runner.checkpoint_seconds,
                     .cores = free_cores_.back(),
@@ -208,9 +208,6 @@ void Runner::spawn(size_t run, Claim claim) {
   for (const auto& [key, value] : config.resolved) {
     // An empty value is the default of a list, which the grammar does not spell.
     if (!value.empty()) order.values.emplace(key, value);
-  }
-  if (order.memory_limit_bytes == 0) {
-    order.memory_limit_bytes = available_memory_bytes() / 10 * 9 / config_.runner.jobs;
   }
   Child child({"worker", to_json(order)}, claim.descriptor());
   active_.push_back(

@@ -37,10 +37,13 @@ struct LengthScore {
   double loss = 0;      // mean, in nats
 };
 
+/// Tokens that a scoring pass takes at once, unless told otherwise.
+inline constexpr int64_t kTokensScoredAtOnce = 16384;
+
 /// Scores `wanted` validation examples of this length (or as many as the task has), some
 /// `tokens_at_once` tokens at a time.
 LengthScore evaluate(const Transformer& model, const Task& task, uint64_t seed, int64_t length,
-                     int64_t wanted, int64_t tokens_at_once = 16384);
+                     int64_t wanted, int64_t tokens_at_once = kTokensScoredAtOnce);
 
 /// One line of the training curve. Validation is NaN where the step was not evaluated.
 struct CurvePoint {
