@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -27,6 +28,9 @@ pid_t spawn_self(const std::vector<std::string>& arguments, int output, int inhe
   std::vector<char*> pointers;
   for (std::string& argument : copies) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
+  // OpenBLAS, which we call from one thread at a time, starts a thread for every core as it is
+  // loaded; they would spin beside the run's first measurements.
+  setenv("OPENBLAS_NUM_THREADS", "1", 1);
   posix_spawn_file_actions_t actions;
   check_call(posix_spawn_file_actions_init(&actions), "posix_spawn_file_actions_init");
   check_call(posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0), "addopen");

@@ -109,27 +109,26 @@ Variable open_variable(hid_t file, const std::string& name) {
   return variable;
 }
 
-herr_t keep_scale_name(hid_t, unsigned, hid_t scale, void* result) {
-  const ssize_t size = H5Iget_name(scale, nullptr, 0);
-  if (size < 0) return -1;
-  std::string name(static_cast<size_t>(size) + 1, '\0');
-  if (H5Iget_name(scale, name.data(), name.size()) < 0) return -1;
-  name.pop_back();
-  *static_cast<std::string*>(result) = name.substr(name.rfind('/') + 1);
+// Asking a scale for its name makes HDF5 search the whole file for it.
+using ScaleNames = std::map<hobj_ref_t, std::string>;
+
+herr_t keep_scale(hid_t, unsigned, hid_t scale, void* result) {
+  if (H5Rcreate(result, scale, ".", H5R_OBJECT, -1) < 0) return -1;
   return 1;  // the first will do
 }
 
-std::vector<std::string> dimensions_of(const Variable& variable) {
+std::vector<std::string> dimensions_of(const Variable& variable, const ScaleNames& scales) {
   if (variable.is_scale) return {variable.name};
   std::vector<std::string> names;
   for (unsigned axis = 0; axis < variable.extents.size(); ++axis) {
-    std::string name;
-    hdf5_check(H5DSiterate_scales(variable.dataset, axis, nullptr, keep_scale_name, &name),
+    hobj_ref_t scale = HADDR_UNDEF;
+    hdf5_check(H5DSiterate_scales(variable.dataset, axis, nullptr, keep_scale, &scale),
                variable.name);
-    if (name.empty()) {
+    const auto found = scales.find(scale);
+    if (found == scales.end()) {
       throw Hdf5Error(fmt::format("axis {} of '{}' has no dimension", axis, variable.name));
     }
-    names.push_back(std::move(name));
+    names.push_back(found->second);
   }
   return names;
 }
@@ -186,10 +185,10 @@ std::vector<std::string> words(const std::string& text) {
   return result;
 }
 
-Column read_column(const Variable& variable) {
+Column read_column(const Variable& variable, const ScaleNames& scales) {
   Column column;
   column.name = variable.name;
-  column.dimensions = dimensions_of(variable);
+  column.dimensions = dimensions_of(variable, scales);
   column.units = read_text_attribute(variable.dataset, "units");
   column.long_name = read_text_attribute(variable.dataset, "long_name");
   column.flag_meanings = words(read_text_attribute(variable.dataset, "flag_meanings"));
@@ -217,16 +216,18 @@ Table decode_table(std::span<const std::byte> contents, std::span<const std::str
   Table table;
   table.attributes = read_file_attributes(file);
   std::vector<Variable> variables;
+  ScaleNames scales;
   for (const std::string& name : wanted.empty() ? link_names(file) : those_there(file, wanted)) {
     variables.push_back(open_variable(file, name));
     if (variables.back().is_scale) {
       table.dimensions[name] = static_cast<int64_t>(variables.back().extents.front());
+      scales[reference_to(variables.back().dataset)] = name;
     }
   }
   // before the columns: of a stranger's file, this is what there is to say
   if (!table.dimensions.contains("run")) throw Hdf5Error("no dimension 'run'");
   for (const Variable& variable : variables) {
-    if (!variable.is_bare_dimension) table.columns.push_back(read_column(variable));
+    if (!variable.is_bare_dimension) table.columns.push_back(read_column(variable, scales));
   }
   return table;
 }

@@ -71,13 +71,14 @@ Hdf5Handle create_dataset(hid_t file, const std::string& name, hid_t type, const
 }
 
 // A dimension without a variable of its name; netCDF knows it by this text.
-void write_bare_dimension(hid_t file, const Table& table, const std::string& name) {
+Hdf5Handle write_bare_dimension(hid_t file, const Table& table, const std::string& name) {
   const Layout layout = layout_of(table, {name}, sizeof(float));
   const Hdf5Handle creation = dataset_creation(layout);
-  const Hdf5Handle scale = create_dataset(file, name, H5T_IEEE_F32BE, layout, creation);
+  Hdf5Handle scale = create_dataset(file, name, H5T_IEEE_F32BE, layout, creation);
   const std::string label = fmt::format(
       "This is a netCDF dimension but not a netCDF variable.{:10}", table.dimensions.at(name));
   hdf5_check(H5DSset_scale(scale, label.c_str()), name);
+  return scale;
 }
 
 struct Kind {
@@ -124,14 +125,17 @@ Hdf5Handle write_values(hid_t file, const Table& table, const Column& column,
   for (const std::string& text : values) texts.push_back(readable_text(text));
   for (const std::string& text : texts) pointers.push_back(text.c_str());
   if (!values.empty()) {
-    hdf5_check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()),
-               column.name);
+    // HDF5 fills two buffers of this size with zeros for every text column: 1 MiB unless told
+    constexpr size_t kConversionBytes = size_t{1} << 14;
+    const Hdf5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose, "transfer");
+    hdf5_check(H5Pset_buffer(transfer, kConversionBytes, nullptr, nullptr), "transfer");
+    hdf5_check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, transfer, pointers.data()), column.name);
   }
   return dataset;
 }
 
-void write_column(hid_t file, const Table& table, const Column& column) {
-  const Hdf5Handle dataset = std::visit(
+Hdf5Handle write_column(hid_t file, const Table& table, const Column& column) {
+  Hdf5Handle dataset = std::visit(
       [&](const auto& values) { return write_values(file, table, column, values); }, column.values);
   if (!column.long_name.empty()) write_text_attribute(dataset, "long_name", column.long_name);
   if (!column.units.empty()) write_text_attribute(dataset, "units", column.units);
@@ -146,16 +150,48 @@ void write_column(hid_t file, const Table& table, const Column& column) {
                          fmt::format("{}", fmt::join(column.flag_meanings, " ")));
   }
   if (is_coordinate(column)) hdf5_check(H5DSset_scale(dataset, column.name.c_str()), column.name);
+  return dataset;
 }
 
-void attach_dimensions(hid_t file, const Column& column) {
-  if (is_coordinate(column)) return;
-  const Hdf5Handle dataset(H5Dopen2(file, column.name.c_str(), H5P_DEFAULT), H5Dclose, column.name);
-  for (size_t axis = 0; axis < column.dimensions.size(); ++axis) {
-    const std::string& name = column.dimensions[axis];
-    const Hdf5Handle scale(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, name);
-    hdf5_check(H5DSattach_scale(dataset, scale, static_cast<unsigned>(axis)), column.name);
+// What H5DSattach_scale writes: a column refers to its dimensions, and each dimension to all its
+// columns. That function writes a dimension's whole list anew for every column.
+struct ScaleUse {
+  hobj_ref_t dataset;
+  int axis;
+  int padding = 0;  // goes into the file, which is the same for the same table
+};
+using Objects = std::map<std::string, Hdf5Handle>;
+using References = std::map<std::string, hobj_ref_t>;
+using ScaleUses = std::map<std::string, std::vector<ScaleUse>>;
+
+void write_dimension_list(hid_t dataset, const Column& column, const References& references) {
+  std::vector<hvl_t> axes;
+  for (const std::string& name : column.dimensions) {
+    axes.push_back({1, const_cast<hobj_ref_t*>(&references.at(name))});  // HDF5 only reads it
   }
+  const Hdf5Handle type(H5Tvlen_create(H5T_STD_REF_OBJ), H5Tclose, column.name);
+  write_array_attribute(dataset, "DIMENSION_LIST", type, type, axes.size(), axes.data());
+}
+
+void write_reference_list(hid_t scale, const std::vector<ScaleUse>& uses) {
+  const Hdf5Handle type(H5Tcreate(H5T_COMPOUND, sizeof(ScaleUse)), H5Tclose, "reference list");
+  hdf5_check(H5Tinsert(type, "dataset", HOFFSET(ScaleUse, dataset), H5T_STD_REF_OBJ), "dataset");
+  hdf5_check(H5Tinsert(type, "dimension", HOFFSET(ScaleUse, axis), H5T_NATIVE_INT), "dimension");
+  write_array_attribute(scale, "REFERENCE_LIST", type, type, uses.size(), uses.data());
+}
+
+void attach_dimensions(const Table& table, const Objects& objects) {
+  References references;
+  for (const auto& [name, object] : objects) references[name] = reference_to(object);
+  ScaleUses uses;
+  for (const Column& column : table.columns) {
+    if (is_coordinate(column)) continue;
+    write_dimension_list(objects.at(column.name), column, references);
+    for (size_t axis = 0; axis < column.dimensions.size(); ++axis) {
+      uses[column.dimensions[axis]].push_back({references.at(column.name), static_cast<int>(axis)});
+    }
+  }
+  for (const auto& [name, list] : uses) write_reference_list(objects.at(name), list);
 }
 
 }  // namespace
@@ -164,12 +200,18 @@ std::vector<std::byte> encode_table(const Table& table) {
   std::vector<std::byte> contents;
   Hdf5Handle file = create_hdf5_in(contents);
   for (const auto& [name, value] : table.attributes) write_text_attribute(file, name, value);
-  for (const auto& [name, extent] : table.dimensions) {
-    if (table.find(name) == nullptr) write_bare_dimension(file, table, name);
+  {
+    Objects objects;
+    for (const auto& [name, extent] : table.dimensions) {
+      if (table.find(name) == nullptr) {
+        objects.emplace(name, write_bare_dimension(file, table, name));
+      }
+    }
+    for (const Column& column : table.columns) {
+      objects.emplace(column.name, write_column(file, table, column));
+    }
+    attach_dimensions(table, objects);
   }
-  for (const Column& column : table.columns) write_column(file, table, column);
-  // only now, so that the order of creation in the file is the order of the columns
-  for (const Column& column : table.columns) attach_dimensions(file, column);
   file.close("closing");
   cut_to_end_of_file(contents);
   return seal(std::move(contents));

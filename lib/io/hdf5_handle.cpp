@@ -22,6 +22,12 @@ void hdf5_check(int64_t status, std::string_view what) {
 // For good: after a damaged root group HDF5 cannot let go of the file, and would say so at exit.
 void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
+hobj_ref_t reference_to(hid_t object) {
+  hobj_ref_t reference = HADDR_UNDEF;
+  hdf5_check(H5Rcreate(&reference, object, ".", H5R_OBJECT, -1), "reference");
+  return reference;
+}
+
 Hdf5Handle hdf5_text_type() {
   Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose, "text type");
   hdf5_check(H5Tset_size(type, H5T_VARIABLE), "text type");

@@ -49,6 +49,9 @@ class Hdf5Handle {
   Closer closer_;
 };
 
+/// Where `object` lies in its file: equal for equal objects of one file.
+hobj_ref_t reference_to(hid_t object);
+
 /// Variable-length UTF-8, for datasets: strings of fixed length there crash netCDF4-python.
 Hdf5Handle hdf5_text_type();
 
