@@ -81,6 +81,15 @@ TEST_F(Sweep, OnlyRunsOfTrainLengthsTrain) {
   EXPECT_TRUE(p.config(p.runs()[1]).trains);
 }
 
+TEST_F(Sweep, OnlyRunsOfTrainSeedsTrainAndTheOthersAreWhatTheyAreWithoutTraining) {
+  const Grid p = plan({"--seed=1,2,3", "--train.steps=3", "--train.seeds=1+3"});
+  EXPECT_TRUE(p.config(p.runs()[0]).trains);
+  EXPECT_FALSE(p.config(p.runs()[1]).trains);
+  EXPECT_TRUE(p.config(p.runs()[2]).trains);
+  EXPECT_EQ(p.runs()[1].id, plan({"--seed=2"}).runs()[0].id);
+  EXPECT_EQ(p.runs()[2].id, plan({"--seed=3", "--train.steps=3"}).runs()[0].id);
+}
+
 TEST_F(Sweep, TheIdIsOfWhatCanChangeANumber) {
   const auto id = [](Arguments arguments) { return plan(arguments).runs().at(0).id; };
   const uint64_t base = id({"--length=32"});
@@ -116,8 +125,10 @@ TEST_F(Sweep, ResolvedTextReadsBackAsTheSameRun) {
   const Grid p = plan({"--attention=windowed", "--train.steps=4", "--eval.lengths=256+512"});
   const std::string file = ini([&] {
     std::string text = p.config(p.runs()[0]).text();
-    const std::string empty = "train.lengths = \n";  // the default; the grammar has no empty list
-    text.erase(text.find(empty), empty.size());
+    // the defaults; the grammar has no empty list
+    for (const std::string empty : {"train.lengths = \n", "train.seeds = \n"}) {
+      text.erase(text.find(empty), empty.size());
+    }
     return text;
   }());
   EXPECT_EQ(plan({file}).runs().at(0).id, p.runs()[0].id);

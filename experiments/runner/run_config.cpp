@@ -58,11 +58,20 @@ OptionValues below(const OptionValues& values, const std::string& prefix) {
   return part;
 }
 
+// These decide which runs of a sweep train, and nothing of a run that does or does not.
+bool says_who_trains(std::string_view key) {
+  return key == "train.lengths" || key == "train.seeds";
+}
+
+bool is_among(int64_t value, const std::vector<int64_t>& chosen) {
+  return chosen.empty() || std::find(chosen.begin(), chosen.end(), value) != chosen.end();
+}
+
 // Keys of the plug-ins, the model and the training stand under prefixes of their own.
 OptionValues top_level(const OptionValues& values) {
   OptionValues part;
   for (const auto& [key, value] : values) {
-    const bool of_run = key == "train.lengths" || key.starts_with("eval.");
+    const bool of_run = says_who_trains(key) || key.starts_with("eval.");
     if (key.find('.') == std::string::npos || of_run) part.emplace(key, value);
   }
   return part;
@@ -112,6 +121,8 @@ void RunOptions::visit(OptionVisitor& v) {
   v.integer("repeats", repeats, {1, 100000}, "timings kept of each measured quantity");
   v.integers("train.lengths", train_lengths, {1, kLargestSize},
              "only runs of these lengths train (with train.steps); empty: all");
+  v.integers("train.seeds", train_seeds, {0, std::numeric_limits<int64_t>::max()},
+             "only runs of these seeds train; the others repeat the cost; empty: all");
   v.integers("eval.lengths", eval_lengths, {1, kLargestSize},
              "a trained model is scored at these lengths; empty: its training length");
   v.integer("eval.examples", eval_examples, {1, kLargestSize},
@@ -143,14 +154,12 @@ RunConfig resolve_run(const OptionValues& values) {
   Resolved& resolved = config.resolved;
   const auto visitor = [](auto& options) { return [&](OptionVisitor& v) { options.visit(v); }; };
   resolve_part(top_level(values), "", visitor(config.run), resolved);
-  const auto& lengths = config.run.train_lengths;
   resolve_part(below(values, "model."), "model.", visitor(config.model), resolved);
   OptionValues train = below(values, "train.");
-  train.erase("lengths");
+  std::erase_if(train, [](const auto& value) { return says_who_trains("train." + value.first); });
   resolve_part(train, "train.", visitor(config.train), resolved);
-  config.trains = config.train.steps > 0 &&
-                  (lengths.empty() ||
-                   std::find(lengths.begin(), lengths.end(), config.run.length) != lengths.end());
+  config.trains = config.train.steps > 0 && is_among(config.run.length, config.run.train_lengths) &&
+                  is_among(config.run.seed, config.run.train_seeds);
   const auto plug_in = [&](const std::string& kind, const auto& entry) {
     const std::string prefix = fmt::format("{}.{}.", kind, entry.info.name);
     return resolve_part(below(values, prefix), prefix, entry.options, resolved);
@@ -185,7 +194,7 @@ uint64_t RunConfig::id(uint64_t data_hash) const {
   std::string named = fmt::format("schema {}\ndata {:016x}\n", kSchemaVersion, data_hash);
   for (const auto& [key, value] : resolved) {
     const bool unused = !trains && is_of_training(key);
-    if (unused || key == "train.lengths" || key.ends_with(".file")) continue;
+    if (unused || says_who_trains(key) || key.ends_with(".file")) continue;
     named += key + " = " + value + "\n";
   }
   return hash_text(named);

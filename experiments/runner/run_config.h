@@ -22,7 +22,7 @@ struct RunOptions {
   int64_t seed = 0;
   int64_t threads = 0;
   int64_t repeats = 5;
-  std::vector<int64_t> train_lengths;
+  std::vector<int64_t> train_lengths, train_seeds;
   std::vector<int64_t> eval_lengths;
   int64_t eval_examples = 1000;
 
@@ -41,7 +41,7 @@ struct RunConfig {
   ModelOptions model;
   TrainOptions train;
   OptionValues attention_options, position_options, task_options;
-  bool trains = false;  // this run's length is one that trains, and there are steps
+  bool trains = false;  // this run's length and seed are some that train, and there are steps
   std::vector<std::pair<std::string, std::string>> resolved;  // key, canonical value
 
   ModelSetup model_setup(int64_t vocabulary) const;
