@@ -1,5 +1,6 @@
 #include "tests/fuzz/mutations.h"
 
+#include "io/archive.h"
 #include "tests/sample_results.h"
 #include "tests/table_checks.h"
 
@@ -14,6 +15,12 @@ TEST_F(Mutations, AreReadOrNamedAsDamaged) {
     write_table(folder_ / "t.h5", table);
     files.push_back(read_bytes(folder_ / "t.h5"));
   }
+  Archive checkpoint;
+  checkpoint.texts["config"] = "length = 7";
+  checkpoint.numbers["curve"] = {1.5, 2.5};
+  checkpoint.arrays["parameters/w"] = {{2, 2}, {1, 2, 3, 4}};
+  write_archive(folder_ / "c.h5", checkpoint);
+  files.push_back(read_bytes(folder_ / "c.h5"));
   const MutationCounts counts = read_mutations(files, 1, 200, folder_);
   EXPECT_EQ(counts.taken_down, std::vector<std::string>());
   EXPECT_EQ(counts.hung, std::vector<std::string>());

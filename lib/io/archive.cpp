@@ -1,6 +1,5 @@
 #include "io/archive.h"
 
-#include <fstream>
 #include <numeric>
 #include <span>
 #include <string_view>
@@ -112,29 +111,6 @@ Archive decode_archive(std::span<const std::byte> contents) {
   return archive;
 }
 
-std::vector<std::byte> read_bytes(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::vector<std::byte> contents;
-  if (file && std::filesystem::is_regular_file(path)) {
-    contents.resize(std::filesystem::file_size(path));
-    file.read(reinterpret_cast<char*>(contents.data()),
-              static_cast<std::streamsize>(contents.size()));
-  }
-  if (!file) user_error("{}: cannot be read, expected {}", path.string(), kExpected);
-  return contents;
-}
-
-// Nobody else writes checkpoints: one without a seal is none, and HDF5 does not get to see it.
-std::span<const std::byte> sealed_contents(const std::filesystem::path& path,
-                                           std::span<const std::byte> bytes) {
-  if (!ends_in_seal(bytes)) refuse_file(path, "damaged or foreign contents", kExpected);
-  const SealedFile sealed = open_sealed(bytes);
-  if (!sealed.damage.empty()) {
-    refuse_file(path, fmt::format("damaged contents ({})", sealed.damage), kExpected);
-  }
-  return sealed.contents;
-}
-
 }  // namespace
 
 void write_archive(const std::filesystem::path& path, const Archive& archive) {
@@ -147,10 +123,10 @@ void write_archive(const std::filesystem::path& path, const Archive& archive) {
 }
 
 Archive read_archive(const std::filesystem::path& path) {
-  silence_hdf5();
+  // Nobody else writes checkpoints: one without a seal is none, and HDF5 does not get to see it.
+  const std::vector<std::byte> contents = read_sealed(path, kExpected);
   try {
-    const std::vector<std::byte> bytes = read_bytes(path);
-    return decode_archive(sealed_contents(path, bytes));
+    return decode_archive(contents);
   } catch (const Hdf5Error& error) {
     refuse_file(path, fmt::format("foreign contents ({})", error.what()), kExpected);
   }

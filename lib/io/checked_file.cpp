@@ -51,14 +51,13 @@ Contents all_bytes(std::ifstream& file) {
   return last_bytes(file, std::numeric_limits<std::streamoff>::max());
 }
 
-CheckedFile open_seal(const std::filesystem::path& path, std::string_view expected,
-                      Contents bytes) {
+Contents open_seal(const std::filesystem::path& path, std::string_view expected, Contents bytes) {
   const SealedFile sealed = open_sealed(bytes);
   if (!sealed.damage.empty()) {
     refuse_file(path, fmt::format("damaged contents ({})", sealed.damage), expected);
   }
   bytes.resize(sealed.contents.size());
-  return {true, std::move(bytes)};
+  return bytes;
 }
 
 CheckedFile isolate(const std::filesystem::path& path, std::string_view expected,
@@ -86,8 +85,18 @@ CheckedFile read_checked(
   silence_hdf5();
   refuse_what_is_no_hdf5(path, expected);
   std::ifstream file(path, std::ios::binary);
-  return ends_in_seal(last_bytes(file, kSealBytes)) ? open_seal(path, expected, all_bytes(file))
-                                                    : isolate(path, expected, file, pack);
+  if (!ends_in_seal(last_bytes(file, kSealBytes))) return isolate(path, expected, file, pack);
+  return {true, open_seal(path, expected, all_bytes(file))};
+}
+
+std::vector<std::byte> read_sealed(const std::filesystem::path& path, std::string_view expected) {
+  silence_hdf5();
+  refuse_what_is_no_hdf5(path, expected);
+  std::ifstream file(path, std::ios::binary);
+  if (!ends_in_seal(last_bytes(file, kSealBytes))) {
+    refuse_file(path, "damaged or foreign contents", expected);
+  }
+  return open_seal(path, expected, all_bytes(file));
 }
 
 }  // namespace lengthwise

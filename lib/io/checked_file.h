@@ -26,4 +26,8 @@ CheckedFile read_checked(
     const std::filesystem::path& path, std::string_view expected,
     const std::function<std::vector<std::byte>(std::span<const std::byte>)>& pack);
 
+/// Of a file that nobody but this program writes: the contents that its seal vouches for. One
+/// without a seal is refused before more than its end is read.
+std::vector<std::byte> read_sealed(const std::filesystem::path& path, std::string_view expected);
+
 }  // namespace lengthwise

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "experiments/analysis/export.h"
 #include "experiments/analysis/report.h"
+#include "io/archive.h"
 #include "io/hdf5_codec.h"
 #include "io/sealed_file.h"
 
@@ -119,9 +120,23 @@ bool can_be_used(const Table& table, const fs::path& path) {
   }
 }
 
+// A checkpoint is what was written, or it is none: a training that went on from another would be
+// wrong and look right.
+Outcome read_as_checkpoint(const std::vector<std::string>& files, const std::string& bytes,
+                           const fs::path& path) {
+  try {
+    read_archive(path);
+    return is_of(files, bytes) ? Outcome::read : Outcome::broken;
+  } catch (const UserError& error) {
+    return is_one_line_about(error.what(), path) ? Outcome::named : Outcome::broken;
+  }
+}
+
 Outcome read_one(const std::vector<std::string>& files, const std::string& bytes,
                  const fs::path& path) {
   std::ofstream(path, std::ios::binary) << bytes;
+  const Outcome as_checkpoint = read_as_checkpoint(files, bytes, path);
+  if (as_checkpoint != Outcome::named) return as_checkpoint;
   try {
     const Table table = read_table(path);
     if (!can_be_used(table, path)) return Outcome::broken;

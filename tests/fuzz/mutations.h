@@ -1,4 +1,5 @@
-// Results files that came to harm in a thousand ways, and what reading them comes to.
+// Results files and checkpoints that came to harm in a thousand ways, and what reading them comes
+// to.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -12,7 +13,7 @@ namespace lengthwise {
 std::string mutated_file(const std::vector<std::string>& files, uint64_t seed, uint64_t index);
 
 struct MutationCounts {
-  int64_t read = 0;      // as a table that compares and exports, or is named as no comparison
+  int64_t read = 0;      // a checkpoint as it was written, or a table that compares and exports
   int64_t changed = 0;   // of those, without a seal: not as any of the files
   int64_t named = 0;     // refused by a UserError of one line that names the file
   int64_t outlived = 0;  // of those: HDF5 crashed, looped or ate memory, in a process of its own
