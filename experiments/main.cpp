@@ -30,7 +30,7 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise plan    [sweep.ini] [--key value ...] [--json]       what a sweep will take; what is done
   lengthwise run     [sweep.ini] [--key value ...]                run what is missing of a sweep
   lengthwise run     --help                                       every key
-  lengthwise merge   [sweep.ini] [--key value ...]                all rows of a sweep in one file
+  lengthwise merge   [sweep.ini] [--key value ...] | FOLDER       all rows of a sweep, or folder, in one file
   lengthwise slurm   [sweep.ini] --tasks N [--key value ...]      the sweep as a Slurm array
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
   lengthwise export  results.h5 --csv | --json                    every number, for other tools
@@ -68,10 +68,6 @@ int run(const Arguments& arguments) {
     return 0;
   }
   return lengthwise::run_sweep(config);
-}
-
-int merge(const Arguments& arguments) {
-  return lengthwise::run_merge(lengthwise::parse_sweep(arguments));
 }
 
 int plan(const Arguments& arguments) {
@@ -133,7 +129,7 @@ int dispatch(Arguments arguments) {
   arguments.erase(arguments.begin());
   if (command == "list") return list(arguments);
   if (command == "run") return run(arguments);
-  if (command == "merge") return merge(arguments);
+  if (command == "merge") return lengthwise::run_merge(arguments);
   if (command == "plan") return plan(arguments);
   if (command == "slurm") return slurm(arguments);
   if (command == "compare") return compare(arguments);

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "experiments/runner/claim.h"
 #include "experiments/runner/predicted_work.h"
+#include "experiments/runner/remaining_time.h"
 #include "experiments/runner/runner_options.h"
 #include "experiments/runner/shard.h"
 #include "experiments/runner/units.h"
@@ -149,6 +150,36 @@ TEST_F(Runner, MergeIsIdempotentAndRefusesToMixSchemas) {
   EXPECT_TRUE(read("r/sweep.h5") == first);
 }
 
+TEST_F(Runner, AFolderMergesWithoutItsSweeps) {
+  EXPECT_THAT(run("merge .").err, AllOf(HasSubstr("'runs'"), Not(HasSubstr("internal"))));
+  for (const char* lengths : {"16,32", "64"}) {
+    ASSERT_EQ(run(fmt::format("run --results r --repeats 1 --length {}", lengths)).exit_code, 0);
+  }
+  fs::create_directories(folder_ / "empty/runs");
+  EXPECT_THAT(run("merge empty").err, HasSubstr("found no record"));
+  std::ofstream(folder_ / "r/runs/notes.h5") << "of a user";
+  const Outcome outcome = run("merge r");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("3 rows (3 ok) in r/r.h5; 0 missing, 0 damaged"));
+  EXPECT_EQ(read_table(folder_ / "r/r.h5").dimensions.at("run"), 3);
+  EXPECT_EQ(read("r/runs/notes.h5"), "of a user");
+}
+
+TEST_F(Runner, SaysHowManyRowsAnotherCommitWrote) {
+  ASSERT_EQ(run("run --results r --repeats 1 --length 16,32").exit_code, 0);
+  for (const auto& entry : fs::directory_iterator(folder_ / "r/runs")) {
+    if (entry.path().extension() != ".h5") continue;
+    Table table = read_table(entry.path());
+    for (Column& column : table.columns) {
+      if (column.name == "commit") column.values = Column::Texts{"0123456789ab"};
+    }
+    write_table(entry.path(), table);
+    break;
+  }
+  EXPECT_THAT(run("run --results r --repeats 1 --length 16,32").err,
+              HasSubstr("2 were there, 1 of them from another commit"));
+}
+
 TEST_F(Runner, PlanSaysWhatIsRecorded) {
   const std::string sweep =
       "--results r --attention full,linear --length 64,128 --repeats 1 --threads 2 --train.steps 2";
@@ -214,6 +245,24 @@ TEST(Shards, CoverTheGridOnceAndCostAlike) {
   EXPECT_EQ(all.size(), grid.runs().size());
   const auto [least, most] = std::minmax_element(loads.begin(), loads.end());
   EXPECT_LT(*most, 1.3 * *least);
+}
+
+TEST(Remaining, GoesByWhatRunsCostAndNotByTheirNumber) {
+  RemainingTime remaining({1, 3, 6, 90}, 1);
+  EXPECT_EQ(remaining.text(), "") << "nothing is known before a run has ended";
+  remaining.skipped(3);
+  remaining.ended(0, 2);
+  EXPECT_EQ(remaining.text(), "about 18.0 s left");
+  remaining.ended(1, 10);
+  EXPECT_EQ(remaining.text(), "about 18.0 s left");
+  remaining.ended(2, 5);
+  EXPECT_EQ(remaining.text(), "");
+}
+
+TEST(Remaining, IsDividedAmongJobs) {
+  RemainingTime remaining({1, 4}, 2);
+  remaining.ended(0, 60);
+  EXPECT_EQ(remaining.text(), "about 2 min 0 s left");
 }
 
 TEST(Units, ReadWhatAPersonTypes) {

@@ -1,6 +1,9 @@
 #include "experiments/runner/merge_runs.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
@@ -19,24 +22,22 @@ std::string schema_of(const Table& table) {
   return found == table.attributes.end() ? "none" : found->second;
 }
 
-}  // namespace
-
-MergeReport merge_runs(const SweepConfig& config) {
-  const Grid grid(config);
-  const ResultsFolder folder(config.results);
+MergeReport merge_records(const fs::path& results, const std::string& name,
+                          const std::function<std::vector<uint64_t>()>& ids) {
+  const ResultsFolder folder(results);
   if (!fs::is_directory(folder.runs())) {
     user_error("{}: found no folder 'runs' in it, expected one of `lengthwise run`",
-               config.results.string());
+               results.string());
   }
   const Claim claim = claim_merging(folder.runs());
   MergeReport report;
-  report.file = folder.merged(config.name);
+  report.file = folder.merged(name);
   std::vector<Table> rows;
   fs::path first;
-  for (const PlannedRun& run : grid.runs()) {
-    const fs::path path = folder.run(run.id);
+  for (const uint64_t id : ids()) {
+    const fs::path path = folder.run(id);
     const bool was_there = fs::exists(path);
-    std::optional<FoundRecord> record = find_record(folder, run.id);
+    std::optional<FoundRecord> record = find_record(folder, id);
     if (!record) {
       ++report.missing;
       report.damaged += was_there ? 1 : 0;
@@ -54,25 +55,32 @@ MergeReport merge_runs(const SweepConfig& config) {
   }
   if (rows.empty()) return report;
   Table table = merge_tables(rows);
-  table.attributes["study"] = config.name;
+  table.attributes["study"] = name;
   write_table(report.file, table);
   return report;
 }
 
-int run_merge(const SweepConfig& config) {
-  const MergeReport report = merge_runs(config);
-  size_t rows = 0;
-  nlohmann::json by_status = nlohmann::json::object();
-  std::string text;
-  for (const auto& [status, count] : report.rows) {
-    rows += count;
-    by_status[std::string(run_status_name(status))] = count;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, run_status_name(status));
+// Of the files that are named for one.
+std::vector<uint64_t> ids_in(const fs::path& runs) {
+  std::vector<uint64_t> ids;
+  for (const fs::directory_entry& entry : fs::directory_iterator(runs)) {
+    const std::string name = entry.path().stem().string();
+    uint64_t id = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id, 16);
+    const bool is_id = error == std::errc() && id_text(id) == name;
+    if (is_id && entry.path().extension() == ".h5") ids.push_back(id);
   }
-  if (config.json) {
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+int print_report(const MergeReport& report, bool json) {
+  size_t rows = 0;
+  for (const auto& [status, count] : report.rows) rows += count;
+  if (json) {
     fmt::print("{}\n", nlohmann::json{{"results", rows > 0 ? report.file.string() : ""},
                                       {"rows", rows},
-                                      {"statuses", by_status},
+                                      {"statuses", by_status_json(report.rows)},
                                       {"missing", report.missing},
                                       {"damaged", report.damaged},
                                       {"stale", report.stale}}
@@ -84,8 +92,40 @@ int run_merge(const SweepConfig& config) {
     return 0;
   }
   fmt::print(stderr, "{} rows ({}) in {}; {} missing, {} damaged and kept aside, {} stale\n", rows,
-             text, report.file.string(), report.missing, report.damaged, report.stale);
+             by_status_text(report.rows), report.file.string(), report.missing, report.damaged,
+             report.stale);
   return 0;
+}
+
+}  // namespace
+
+MergeReport merge_runs(const SweepConfig& config) {
+  const Grid grid(config);
+  return merge_records(config.results, config.name, [&] {
+    std::vector<uint64_t> ids;
+    for (const PlannedRun& run : grid.runs()) ids.push_back(run.id);
+    return ids;
+  });
+}
+
+MergeReport merge_folder(const fs::path& folder) {
+  const fs::path named = fs::canonical(folder);
+  const MergeReport report = merge_records(folder, named.filename().string(),
+                                           [&] { return ids_in(ResultsFolder(folder).runs()); });
+  if (report.rows.empty()) {
+    user_error("{}: found no record in its folder 'runs', expected at least one", folder.string());
+  }
+  return report;
+}
+
+int run_merge(const std::vector<std::string>& arguments) {
+  std::vector<std::string> others = arguments;
+  const bool wants_json = std::erase(others, "--json") > 0;
+  if (others.size() == 1 && fs::is_directory(others.front())) {
+    return print_report(merge_folder(others.front()), wants_json);
+  }
+  const SweepConfig config = parse_sweep(arguments);
+  return print_report(merge_runs(config), config.json);
 }
 
 }  // namespace lengthwise

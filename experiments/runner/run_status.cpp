@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/check.h"
 
@@ -25,6 +26,20 @@ RunStatus parse_run_status(std::string_view key, std::string_view text) {
     user_error("{}: found '{}', expected one of {}", key, text, fmt::join(names, ", "));
   }
   return static_cast<RunStatus>(found - names.begin());
+}
+
+std::string by_status_text(const StatusCounts& counts) {
+  std::string text;
+  for (const auto& [status, count] : counts) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, run_status_name(status));
+  }
+  return text;
+}
+
+nlohmann::json by_status_json(const StatusCounts& counts) {
+  nlohmann::json json = nlohmann::json::object();
+  for (const auto& [status, count] : counts) json[std::string(run_status_name(status))] = count;
+  return json;
 }
 
 }  // namespace lengthwise

@@ -7,11 +7,8 @@
 
 namespace lengthwise {
 
-std::vector<size_t> runs_of_shard(const Grid& grid, const Shard& shard) {
-  std::vector<size_t> runs(grid.runs().size());
-  std::iota(runs.begin(), runs.end(), size_t{0});
-  if (shard.count == 1) return runs;
-  // What starting a process costs, as work, so that many small runs do not count as nothing.
+std::vector<double> run_weights(const Grid& grid) {
+  // So that many small runs do not count as nothing.
   constexpr double kStartingFlops = 2e9;
   WorkPredictor predictor;
   std::vector<double> weights;
@@ -20,6 +17,14 @@ std::vector<size_t> runs_of_shard(const Grid& grid, const Shard& shard) {
     const double flops = run.refused.empty() ? predictor.predict(grid.config(run), 1).flops() : 0.0;
     weights.push_back(flops + kStartingFlops);
   }
+  return weights;
+}
+
+std::vector<size_t> runs_of_shard(const Grid& grid, const Shard& shard) {
+  std::vector<size_t> runs(grid.runs().size());
+  std::iota(runs.begin(), runs.end(), size_t{0});
+  if (shard.count == 1) return runs;
+  const std::vector<double> weights = run_weights(grid);
   // The largest first, each to the part that has least so far.
   std::stable_sort(runs.begin(), runs.end(),
                    [&](size_t a, size_t b) { return weights[a] > weights[b]; });

@@ -15,10 +15,12 @@
 
 #include "base/check.h"
 #include "base/machine.h"
+#include "build_info.h"
 #include "experiments/runner/child_process.h"
 #include "experiments/runner/claim.h"
 #include "experiments/runner/grid.h"
 #include "experiments/runner/progress_line.h"
+#include "experiments/runner/remaining_time.h"
 #include "experiments/runner/results_folder.h"
 #include "experiments/runner/shard.h"
 #include "experiments/runner/stop_signal.h"
@@ -71,10 +73,16 @@ class Runner {
       : config_(config),
         grid_(config),
         folder_(config.results),
+        remaining_(run_weights(grid_), config.runner.jobs),
         free_cores_(core_groups(config.runner.jobs)) {
     const Shard& shard = config.runner.shard;
     for (const size_t run : runs_of_shard(grid_, shard)) fresh_.push_back(run);
     of_this_runner_ = fresh_.size();
+    std::vector<bool> is_own(grid_.runs().size(), false);
+    for (const size_t run : fresh_) is_own[run] = true;
+    for (size_t run = 0; run < is_own.size(); ++run) {
+      if (!is_own[run]) remaining_.skipped(run);
+    }
   }
 
   int run();
@@ -102,6 +110,7 @@ class Runner {
   void spawn(size_t run, Claim claim);
   void wait_for_something();
   void watch_the_clock();
+  void update(const Active& active, const std::string& text) const;
   void ended(Active& active, const ChildEnd& end);
   void write_end(size_t run, const RunEnd& end);
   void count(size_t run, const RecordedEnd& end, const std::string& heading, double seconds);
@@ -111,6 +120,7 @@ class Runner {
   const Grid grid_;
   const ResultsFolder folder_;
   const ProgressLine line_;
+  RemainingTime remaining_;
   std::vector<std::vector<int>> free_cores_;
   std::deque<size_t> fresh_, claimed_elsewhere_;
   std::list<Active> active_;
@@ -119,8 +129,8 @@ class Runner {
   std::optional<Clock::time_point> stopping_since_;
   int signals_passed_on_ = 0;
   bool cannot_write_ = false;
-  size_t of_this_runner_ = 0, were_there_ = 0, done_now_ = 0;
-  std::map<RunStatus, size_t> ends_;
+  size_t of_this_runner_ = 0, were_there_ = 0, were_stale_ = 0, done_now_ = 0;
+  StatusCounts ends_;
 };
 
 int Runner::run() {
@@ -163,6 +173,8 @@ bool Runner::is_done(size_t run) {
     return false;
   }
   ++were_there_;
+  were_stale_ += found->commit == kCommit ? 0 : 1;
+  remaining_.skipped(run);
   ++ends_[found->status];
   return true;
 }
@@ -189,6 +201,7 @@ void Runner::start(size_t run, Claim claim) {
     spawn(run, std::move(claim));
   } else {
     write_end(run, {.status = RunStatus::refused, .reason = planned(run).refused});
+    remaining_.skipped(run);
     ++ends_[RunStatus::refused];
     ++done_now_;
   }
@@ -219,7 +232,7 @@ void Runner::spawn(size_t run, Claim claim) {
        .start = Clock::now(),
        .kills_before = out_of_memory_kills()});
   free_cores_.pop_back();
-  line_.update(active_.back().heading);
+  update(active_.back(), "");
 }
 
 void Runner::wait_for_something() {
@@ -238,8 +251,7 @@ void Runner::wait_for_something() {
   for (auto active = active_.begin(); active != active_.end();) {
     std::optional<ChildEnd> end;
     if (waited[++place].revents != 0) {
-      end = active->child.read(
-          [&](const std::string& text) { line_.update(active->heading + "  " + text); });
+      end = active->child.read([&](const std::string& text) { update(*active, text); });
     }
     if (end) {
       ended(*active, *end);
@@ -248,6 +260,12 @@ void Runner::wait_for_something() {
       ++active;
     }
   }
+}
+
+void Runner::update(const Active& active, const std::string& text) const {
+  const std::string left = remaining_.text();
+  line_.update(fmt::format("{}{}{}", active.heading, text.empty() ? "" : "  " + text,
+                           left.empty() ? "" : fmt::format("  ({})", left)));
 }
 
 // A worker that sees neither its time limit nor that it should stop is killed.
@@ -267,8 +285,11 @@ void Runner::ended(Active& active, const ChildEnd& end) {
   free_cores_.push_back(active.cores);
   const double seconds = seconds_since(active.start);
   RunEnd written;
-  if (end.exit_code == 0 || end.exit_code == kExitInterrupted) {
-    // nothing to write: the worker has, or has kept a checkpoint
+  if (end.exit_code == 0) {
+    // nothing to write: the worker has
+  } else if (end.exit_code == kExitInterrupted) {
+    if (!is_stopping()) fresh_.push_front(run);
+    return;
   } else if (end.exit_code == kExitCannotWrite) {
     cannot_write_ = true;
     begin_stop(SIGTERM);
@@ -290,10 +311,6 @@ void Runner::ended(Active& active, const ChildEnd& end) {
     written = {.status = RunStatus::crashed,
                .reason = end.signal != 0 ? signal_name(end.signal)
                                          : fmt::format("exit code {}", end.exit_code)};
-  }
-  if (end.exit_code == kExitInterrupted) {
-    if (!is_stopping()) fresh_.push_front(run);
-    return;
   }
   if (written.status != RunStatus::ok) write_end(run, written);
   const auto found = find_end(folder_, planned(run).id);
@@ -321,6 +338,7 @@ void Runner::count(size_t run, const RecordedEnd& end, const std::string& headin
   before_retry_.erase(run);
   ++done_now_;
   ++ends_[end.status];
+  remaining_.ended(run, seconds);
   const std::string how = end.status == RunStatus::ok
                               ? ""
                               : fmt::format("  {}: {}", run_status_name(end.status), end.reason);
@@ -330,13 +348,7 @@ void Runner::count(size_t run, const RecordedEnd& end, const std::string& headin
 }
 
 int Runner::summary() {
-  std::string by_status;
-  nlohmann::json statuses = nlohmann::json::object();
-  for (const auto& [status, number] : ends_) {
-    by_status +=
-        fmt::format("{}{} {}", by_status.empty() ? "" : ", ", number, run_status_name(status));
-    statuses[std::string(run_status_name(status))] = number;
-  }
+  const std::string by_status = by_status_text(ends_);
   const bool is_shard = config_.runner.shard.count > 1;
   std::string merged;
   if (!is_shard && !cannot_write_ && !ends_.empty()) {
@@ -349,16 +361,22 @@ int Runner::summary() {
     merged = folder_.merged(config_.name).string();
   }
   const size_t missing = of_this_runner_ - were_there_ - done_now_;
-  fmt::print(stderr, "{} runs: {} done now, {} were there{}{}{}\n", of_this_runner_, done_now_,
-             were_there_, missing > 0 ? fmt::format(", {} missing", missing) : "",
+  fmt::print(stderr, "{} runs: {} done now, {} were there{}{}{}{}\n", of_this_runner_, done_now_,
+             were_there_,
+             were_stale_ > 0 ? fmt::format(", {} of them from another commit", were_stale_) : "",
+             missing > 0 ? fmt::format(", {} missing", missing) : "",
              by_status.empty() ? "" : fmt::format(" ({})", by_status),
              !merged.empty() ? fmt::format("; {} holds this sweep's rows", merged)
              : is_shard      ? "; a part: `lengthwise merge` puts the rows together"
                              : "");
   if (config_.json) {
-    const nlohmann::json json = {{"results", merged},     {"runs", of_this_runner_},
-                                 {"done_now", done_now_}, {"already_there", were_there_},
-                                 {"missing", missing},    {"statuses", statuses}};
+    const nlohmann::json json = {{"results", merged},
+                                 {"runs", of_this_runner_},
+                                 {"done_now", done_now_},
+                                 {"already_there", were_there_},
+                                 {"stale", were_stale_},
+                                 {"missing", missing},
+                                 {"statuses", by_status_json(ends_)}};
     std::cout << json.dump(2) << "\n";
   }
   if (cannot_write_) return 2;
