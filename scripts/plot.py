@@ -42,6 +42,7 @@ def read_results(path: Path) -> dict:
             data = {name: item[()] for name, item in file.items()
                     if isinstance(item, h5py.Dataset) and item.shape is not None}
             attributes = {name: file.attrs[name] for name in file.attrs}
+            meanings = file["status"].attrs.get("flag_meanings", "") if "status" in file else ""
     except OSError:
         raise UserError(f"{path}: cannot be read as HDF5, expected a results file") from None
     for name, values in data.items():
@@ -50,6 +51,8 @@ def read_results(path: Path) -> dict:
                                   dtype=object).reshape(values.shape)
     study = attributes.get("study", b"")
     data["study"] = study.decode() if isinstance(study, bytes) else str(study)
+    meanings = meanings.decode() if isinstance(meanings, bytes) else str(meanings)
+    data["status_names"] = dict(enumerate(name.replace("_", " ") for name in meanings.split()))
     needed = ["attention", "position", "norm", "seed", "length", "batch", "train_length", "status",
               "training_step_seconds", "peak_total_bytes", "training_step_flops", "scope"]
     missing = [name for name in needed if name not in data]
@@ -79,7 +82,7 @@ def groups_of(data: dict) -> dict:
     """Label -> indices of its runs. What does not vary is left out of the labels."""
     keys = [key for key in ("attention", "position", "norm") if len(set(data[key])) > 1]
     keys = keys or ["attention"]
-    runs = np.flatnonzero(data["status"] == OK)
+    runs = np.arange(len(data["status"]))
     settings = [settings_of(str(config)) for config in data.get("config", [""] * len(data["status"]))]
     splitting = splitting_keys(data, runs, settings)
     groups: dict = {}
@@ -89,6 +92,19 @@ def groups_of(data: dict) -> dict:
                   if key in settings[i]]
         groups.setdefault(", ".join(names), []).append(i)
     return {label: np.array(groups[label]) for label in sorted(groups)}
+
+
+def ended_ok(data: dict, indices: np.ndarray) -> np.ndarray:
+    return indices[data["status"][indices] == OK]
+
+
+def failures(data: dict, indices: np.ndarray) -> dict:
+    """Length -> how its runs ended, where none of them ended ok; refused pairs were never runs."""
+    good = set(data["length"][ended_ok(data, indices)])
+    names = data["status_names"]
+    ends = {int(data["length"][i]): names.get(int(data["status"][i]), "failed") for i in indices
+            if data["length"][i] not in good}
+    return {length: end for length, end in sorted(ends.items()) if end != "refused"}
 
 
 def by_length(lengths: np.ndarray, values: np.ndarray) -> tuple:
@@ -106,10 +122,12 @@ def by_length(lengths: np.ndarray, values: np.ndarray) -> tuple:
 
 
 def series(data: dict, indices: np.ndarray, name: str) -> tuple:
+    indices = ended_ok(data, indices)
     return by_length(data["length"][indices], data[name][indices])
 
 
 def flops(data: dict, indices: np.ndarray, scope: str | None) -> tuple:
+    indices = ended_ok(data, indices)
     values = data["training_step_flops"][indices]
     part = values.sum(axis=1) if scope is None else values[:, list(data["scope"]).index(scope)]
     return by_length(data["length"][indices], part)
@@ -118,7 +136,7 @@ def flops(data: dict, indices: np.ndarray, scope: str | None) -> tuple:
 def scores(data: dict, indices: np.ndarray, name: str) -> tuple:
     if name not in data or "test_length" not in data:
         return by_length(np.array([]), np.array([]))
-    values = data[name][indices]
+    values = data[name][ended_ok(data, indices)]
     lengths = np.broadcast_to(data["test_length"], values.shape)
     return by_length(lengths.ravel(), values.ravel())
 
@@ -234,7 +252,30 @@ def draw_bars(axes, groups: dict, title: str, read, formatter) -> None:
     axes.spines["bottom"].set_visible(False)
 
 
-def draw_cost(axes, groups: dict, title: str, read, formatter, log_base=10, dashed=None) -> None:
+def open_marks(axes, data: dict, groups: dict) -> None:
+    """A hollow mark above the curves for each length that a line did not get through."""
+    failed = {number: failures(data, indices) for number, indices in enumerate(groups.values())}
+    rows = [number for number, ends in failed.items() if ends]
+    if not rows:
+        return
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** (0.07 * (len(rows) + 0.5)))
+    axes.set_xlim(axes.get_xlim())
+    for place, number in enumerate(rows):
+        colour, marker = look(number)
+        height = 0.965 - 0.07 * place
+        ends = failed[number]
+        axes.plot(list(ends), [height] * len(ends), transform=axes.get_xaxis_transform(),
+                  color=colour, marker=marker, markersize=6, markerfacecolor="white",
+                  linestyle="none", clip_on=False, zorder=5)
+        said = ", ".join(dict.fromkeys(ends.values()))
+        axes.annotate(said, (min(ends), height), xycoords=axes.get_xaxis_transform(),
+                      xytext=(-6, 0), textcoords="offset points", ha="right", va="center",
+                      fontsize=7, color=colour)
+
+
+def draw_cost(axes, data: dict, groups: dict, title: str, read, formatter, log_base=10,
+              dashed=None) -> None:
     if all(read(indices)[0].size <= 1 for indices in groups.values()):
         draw_bars(axes, groups, title.replace(" (dotted: whole model)", ""), read, formatter)
         return
@@ -252,8 +293,13 @@ def draw_cost(axes, groups: dict, title: str, read, formatter, log_base=10, dash
         curves.append((xs, middle))
         ends.append((xs[-1], middle[-1], label, colour))
         lengths.update(xs)
+    if not curves:
+        axes.axis("off")
+        return
+    lengths.update(length for indices in groups.values() for length in failures(data, indices))
     slope_guides(axes, curves)
     finish_axes(axes, title, sorted(lengths), log_base, formatter)
+    open_marks(axes, data, groups)
     label_ends(axes, ends)
 
 
@@ -262,7 +308,7 @@ def draw_curves(axes, data: dict, groups: dict) -> None:
     ends = []
     for number, (label, indices) in enumerate(groups.items()):
         colour, marker = look(number)
-        for i in indices:
+        for i in ended_ok(data, indices):
             accuracy = data["curve_validation_accuracy"][i]
             there = np.isfinite(accuracy)
             if there.any():
@@ -325,11 +371,11 @@ def draw(data: dict, stem: Path) -> list:
     plt.rcParams.update(STYLE)
     figure, grid = plt.subplots(2, 2, figsize=(10, 7.2), layout="constrained")
     figure.get_layout_engine().set(rect=(0.015, 0.015, 0.97, 0.895), hspace=0.08, wspace=0.06)
-    draw_cost(grid[0, 0], groups, "Training step: time",
+    draw_cost(grid[0, 0], data, groups, "Training step: time",
               lambda i: series(data, i, "training_step_seconds"), seconds_text)
-    draw_cost(grid[0, 1], groups, "Training step: peak memory",
+    draw_cost(grid[0, 1], data, groups, "Training step: peak memory",
               lambda i: series(data, i, "peak_total_bytes"), bytes_text, log_base=2)
-    draw_cost(grid[1, 0], groups, "FLOPs of attention (dotted: whole model)",
+    draw_cost(grid[1, 0], data, groups, "FLOPs of attention (dotted: whole model)",
               lambda i: flops(data, i, "attention"), flops_text,
               dashed=lambda i: flops(data, i, None))
     draw_scores(grid[1, 1], data, groups)

@@ -79,6 +79,19 @@ def keeps_settings_apart(results: Path, folder: Path) -> None:
         assert label in drawn, f"the figure does not say '{label}'"
 
 
+def marks_lengths_that_failed(results: Path, folder: Path) -> None:
+    copy = Path(shutil.copy(results, folder / "marks.h5"))
+    with h5py.File(copy, "r+") as file:
+        names = list(file["status"].attrs["flag_meanings"].decode().split())
+        longest = file["length"][()] == max(file["length"])
+        full = file["attention"].asstr()[()] == "full"
+        file["status"][...] = (longest & full) * names.index("timed_out")
+    outcome = plot(copy)
+    assert outcome.returncode == 0, outcome.stderr
+    drawn = copy.with_suffix(".svg").read_text()
+    assert drawn.count(">timed out<") == 3, "time, memory and FLOPs each mark the failed length"
+
+
 def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
     (folder / "words.h5").write_text("not HDF5")
     with h5py.File(folder / "other.h5", "w") as file:
@@ -98,7 +111,7 @@ def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
 def main() -> int:
     tests = [draws_both_files_with_every_label, draws_beside_the_file_by_default,
              draws_the_same_twice, keeps_long_labels_inside, leaves_groups_aside, keeps_settings_apart,
-             refuses_wrong_files_in_one_line]
+             marks_lengths_that_failed, refuses_wrong_files_in_one_line]
     failures = 0
     for test in tests:
         with tempfile.TemporaryDirectory() as folder:
