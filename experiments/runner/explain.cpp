@@ -79,7 +79,7 @@ void put_measured(const RunCost& cost, Explained& explained) {
 
 void put_predicted(const Task& task, Explained& explained) {
   const RunConfig& config = explained.config;
-  explained.is_predicted = static_cast<bool>(attention_variant(config.run.attention).cost);
+  explained.is_predicted = predicts_cost(config.pattern());
   if (!explained.is_predicted) return;
   const Batch batch = task.training_batch(static_cast<uint64_t>(config.run.seed), 0,
                                           config.run.batch, config.run.length);
