@@ -12,6 +12,7 @@
 #include "experiments/analysis/export.h"
 #include "experiments/analysis/report.h"
 #include "experiments/runner/check.h"
+#include "experiments/runner/explain.h"
 #include "experiments/runner/list.h"
 #include "experiments/runner/merge_runs.h"
 #include "experiments/runner/plan.h"
@@ -33,6 +34,7 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise merge   [sweep.ini] [--key value ...] | FOLDER       all rows of a sweep, or folder, in one file
   lengthwise slurm   [sweep.ini] --tasks N [--key value ...]      the sweep as a Slurm array
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
+  lengthwise explain NAME@LENGTH [--key value ...] [--json]       where FLOPs, bytes and seconds go
   lengthwise export  results.h5 --csv | --json                    every number, for other tools
   lengthwise check   NAME... | --all [--json]                     the laws on a variant or scheme
 
@@ -133,12 +135,13 @@ int dispatch(Arguments arguments) {
   if (command == "plan") return plan(arguments);
   if (command == "slurm") return slurm(arguments);
   if (command == "compare") return compare(arguments);
+  if (command == "explain") return lengthwise::explain(arguments);
   if (command == "export") return export_results(arguments);
   if (command == "check") return check(arguments);
   if (command == "worker") return lengthwise::run_worker(arguments);
   user_error("{}: unknown command{}", command,
              lengthwise::did_you_mean(command, {"list", "plan", "run", "merge", "slurm", "compare",
-                                                "export", "check", "help"}));
+                                                "explain", "export", "check", "help"}));
 }
 
 }  // namespace

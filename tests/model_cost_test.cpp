@@ -55,6 +55,7 @@ INSTANTIATE_TEST_SUITE_P(Pairs, PlannedRun,
                          testing::Values(std::tuple{"full", "rotary", "mqar"},
                                          std::tuple{"windowed", "alibi", "uniform"},
                                          std::tuple{"linear", "learned", "mqar"},
+                                         std::tuple{"short_conv+windowed", "rotary", "mqar"},
                                          std::tuple{"no_weights", "sinusoidal", "uniform"}));
 
 // A plan allocates nothing, whatever the size.

@@ -38,6 +38,7 @@ enum class Fault {
   hides_workspace,      // nor the slopes
   larger_state,         // a row more than is promised
   remembers_calls,      // every third call mixes keys in place of values
+  hides_reach,          // it looks further back than it says
 };
 
 template <Fault kFault>
@@ -97,6 +98,8 @@ class PlainAttention final : public Attention {
       });
     });
   }
+
+  static int64_t reach(const Options&) requires(kFault == Fault::hides_reach) { return 1; }
 
   static AttentionCost cost(const AttentionSizes& s, const Options&) {
     const int64_t heads = s.batch * s.heads, weights = ledger_bytes(4 * heads * s.queries * s.keys);

@@ -74,6 +74,44 @@ TEST_F(Program, RunsComparesAndSkipsWhatIsThere) {
   EXPECT_THAT(run("export --csv here/sweep.h5").out, testing::StartsWith("run_id,status,"));
 }
 
+TEST_F(Program, ExplainsWhereCostGoesAsTheModelPredicts) {
+  const Outcome outcome =
+      run("explain windowed@96 --json --attention.windowed.window 16 --model.width 16 "
+          "--model.heads 2 --repeats 2");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto json = nlohmann::json::parse(outcome.out);
+  for (const char* pass : {"forward", "backward_and_update"}) {
+    int64_t sum = 0;
+    for (const auto& [part, cost] : json[pass].items()) {
+      EXPECT_EQ(cost["flops"], cost["predicted_flops"]) << pass << " " << part;
+      if (part != "all") sum += cost["flops"].get<int64_t>();
+    }
+    EXPECT_EQ(json[pass]["all"]["flops"], sum);
+    EXPECT_GT(sum, 0);
+  }
+  for (const char* memory : {"kept", "peak", "state"}) {
+    EXPECT_EQ(json[memory]["bytes"], json[memory]["predicted_bytes"]) << memory;
+  }
+  EXPECT_THAT(run("explain full@64").out, HasSubstr("peak of a training step"));
+}
+
+TEST_F(Program, ExplainRefusesInOneLine) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"", "NAME@LENGTH"},
+      {"full", "found 'full'"},
+      {"ful@64", "did you mean 'full'"},
+      {"full@64 --seed 1,2", "2 runs"},
+      {"full@1024 --memory-limit 1MiB", "limit 1048576"},
+      {"linear@64 --position alibi", "alibi"},
+  };
+  for (const auto& [arguments, said] : wrong) {
+    const Outcome outcome = run(fmt::format("explain {}", arguments));
+    EXPECT_EQ(outcome.exit_code, 2) << arguments;
+    EXPECT_THAT(outcome.err, HasSubstr(said));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+}
+
 TEST_F(Program, ExportsOneFileInOneForm) {
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {"export --csv", "export: found no file"},

@@ -22,7 +22,7 @@ Broken broken_by(const AttentionVariant& variant) {
   for (const AttentionLaw& law : attention_laws()) add_broken(try_law(law, variant), broken);
   for (const ModelLaw& law : model_laws()) {
     for (const char* scheme : {"none", "alibi"}) {
-      add_broken(try_law(law, variant, position_scheme(scheme)), broken);
+      add_broken(try_law(law, {{&variant}}, position_scheme(scheme)), broken);
     }
   }
   return broken;
@@ -32,7 +32,7 @@ Broken broken_by(const PositionScheme& scheme) {
   Broken broken;
   for (const PositionLaw& law : position_laws()) add_broken(try_law(law, scheme), broken);
   for (const ModelLaw& law : model_laws()) {
-    add_broken(try_law(law, attention_variant("full"), scheme), broken);
+    add_broken(try_law(law, {{&attention_variant("full")}}, scheme), broken);
   }
   return broken;
 }
@@ -83,6 +83,7 @@ std::vector<SeededFault> seeded_faults() {
       in_attention<Fault::hides_workspace>("WorkspaceNotPredicted", {"cost"}),
       in_attention<Fault::larger_state>("WrongStateSize", {"decode_cost"}),
       in_attention<Fault::remembers_calls>("AnotherAnswerWhenRunAgain", {"model_checkpoint"}),
+      in_attention<Fault::hides_reach>("ReachesFurtherThanSaid", {"reach"}),
       in_position<PositionFault::turns_too_fast>("AnglesOfAnotherRate", {"position_definition"}),
       in_position<PositionFault::turns_by_square>("AnglesNotRelative", {"position_shift"}),
       in_position<PositionFault::forgets_first>("PieceBeginsAtZeroAgain",

@@ -67,6 +67,30 @@ TEST(Flash, TakesConstantKeys) {
   EXPECT_EQ(gradient_of(probe.in.q), expected);
 }
 
+// y[t] = bias + sum_k kernel[k] x[t-k], by hand, and the gate on it.
+TEST(ShortConv, MixesTheLastTokensOfEachChannel) {
+  const AttentionCase c{
+      .queries = 4, .keys = 4, .batch = 1, .heads = 1, .groups = 1, .head_width = 2};
+  const AttentionProbe probe(attention_variant("short_conv"), {{"width", "2"}}, c);
+  const auto set = [](Tensor tensor, std::vector<float> values) {
+    std::copy(values.begin(), values.end(), tensor.data());
+  };
+  set(probe.in.x.value(), {1, 2, 3, 4, 5, 6, 7, 8});
+  set(probe.parameters.all()[0].variable.value(), {10, 1, 0.5F, 100});
+  set(probe.parameters.all()[1].variable.value(), {0.25F, 0});
+  EXPECT_EQ(probe.outputs(),
+            (std::vector<float>{10.25F, 2, 30.75F, 204, 51.75F, 406, 72.75F, 608}));
+
+  const AttentionProbe gated(attention_variant("short_conv"), {{"width", "2"}, {"gated", "true"}},
+                             c);
+  for (size_t i = 0; i < 4; ++i) set(gated.parameters.all()[i].variable.value(), {0, 0});
+  set(gated.in.x.value(), {1, 2, 3, 4, 5, 6, 7, 8});
+  set(gated.parameters.all()[0].variable.value(), {0, 0, 1, 1});  // the token before
+  set(gated.parameters.all()[2].variable.value(), {0, 1, 1, 0});  // the other channel
+  EXPECT_EQ(gated.outputs(), (std::vector<float>{1, 2, 3 + 1 * 4, 4 + 2 * 3, 5 + 3 * 6, 6 + 4 * 5,
+                                                 7 + 5 * 8, 8 + 6 * 7}));
+}
+
 // What benchmarks quote as useful: 4 D FLOPs of each pair that is seen.
 TEST(Costs, UsefulFlopsAreOfThePairsThatAreSeen) {
   const int64_t T = 300, H = 4, D = 8, W = 10;

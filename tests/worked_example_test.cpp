@@ -15,8 +15,10 @@ TEST(WorkedExample, HoldsEveryLaw) {
     EXPECT_EQ(result.cases > 0, result.not_tried.empty()) << law.name;
   }
   for (const ModelLaw& law : model_laws()) {
-    for (const PositionScheme& scheme : position_schemes()) {
-      EXPECT_EQ(try_law(law, variant, scheme).failure, "") << law.name << scheme.info.name;
+    for (const AttentionPattern& pattern : law_patterns(variant)) {
+      for (const PositionScheme& scheme : position_schemes()) {
+        EXPECT_EQ(try_law(law, pattern, scheme).failure, "") << law.name << scheme.info.name;
+      }
     }
   }
 }

@@ -56,30 +56,34 @@ void show_progress(const std::string& text) {
 }
 
 template <class Law, class... Subject>
-void try_one(const Law& law, std::vector<LawResult>& results, const Subject&... subject) {
-  std::string names;
-  for (const std::string_view name : {subject.info.name...}) names += fmt::format(" {}", name);
-  show_progress(fmt::format("{}:{}", law.name, names));
+void try_one(const Law& law, const std::string& names, std::vector<LawResult>& results,
+             const Subject&... subject) {
+  show_progress(fmt::format("{}: {}", law.name, names));
   results.push_back(try_law(law, subject...));
 }
 
 std::vector<LawResult> try_all(const Chosen& chosen) {
   std::vector<LawResult> results;
   for (const AttentionVariant& variant : attention_variants()) {
-    if (!chosen.attention.contains(variant.info.name)) continue;
-    for (const AttentionLaw& law : attention_laws()) try_one(law, results, variant);
+    const std::string name(variant.info.name);
+    if (!chosen.attention.contains(name)) continue;
+    for (const AttentionLaw& law : attention_laws()) try_one(law, name, results, variant);
   }
   for (const PositionScheme& scheme : position_schemes()) {
-    if (!chosen.position.contains(scheme.info.name)) continue;
-    for (const PositionLaw& law : position_laws()) try_one(law, results, scheme);
+    const std::string name(scheme.info.name);
+    if (!chosen.position.contains(name)) continue;
+    for (const PositionLaw& law : position_laws()) try_one(law, name, results, scheme);
   }
   for (const AttentionVariant& variant : attention_variants()) {
-    for (const PositionScheme& scheme : position_schemes()) {
-      if (!chosen.attention.contains(variant.info.name) &&
-          !chosen.position.contains(scheme.info.name)) {
-        continue;
+    for (const AttentionPattern& pattern : law_patterns(variant)) {
+      const bool has_chosen = std::any_of(pattern.begin(), pattern.end(), [&](const auto& part) {
+        return chosen.attention.contains(part.variant->info.name);
+      });
+      for (const PositionScheme& scheme : position_schemes()) {
+        if (!has_chosen && !chosen.position.contains(scheme.info.name)) continue;
+        const std::string names = fmt::format("{} {}", pattern_text(pattern), scheme.info.name);
+        for (const ModelLaw& law : model_laws()) try_one(law, names, results, pattern, scheme);
       }
-      for (const ModelLaw& law : model_laws()) try_one(law, results, variant, scheme);
     }
   }
   show_progress("");
@@ -95,7 +99,7 @@ std::string statement_of(const std::string& law) {
   return look(attention_laws()) + look(position_laws()) + look(model_laws());
 }
 
-// One line of the table: a law on one subject, or on the models of one variant with each scheme.
+// One line of the table: a law on one subject, or on the models of one pattern with each scheme.
 struct Line {
   std::string subject, law;
   double tolerance = 0, worst_error = 0;

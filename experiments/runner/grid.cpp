@@ -28,9 +28,13 @@ void refuse_unread(const SweepConfig& config,
     const std::string kind = selector_of(key);
     if (kind.empty()) continue;
     const auto chosen = config.values.find(kind);
-    const std::vector<std::string> names = chosen == config.values.end()
-                                               ? std::vector{keys.at(kind).default_value}
-                                               : sweep_values(kind, chosen->second, keys.at(kind));
+    const std::vector<std::string> choices =
+        chosen == config.values.end() ? std::vector{keys.at(kind).default_value}
+                                      : sweep_values(kind, chosen->second, keys.at(kind));
+    std::vector<std::string> names;
+    for (const std::string& choice : choices) {
+      for (std::string& name : pattern_names(choice)) names.push_back(std::move(name));
+    }
     const std::string name = key.substr(kind.size() + 1, key.rfind('.') - kind.size() - 1);
     const bool read = std::find(names.begin(), names.end(), name) != names.end();
     const bool narrowed =

@@ -54,7 +54,7 @@ int64_t WorkPredictor::labels(const Task& task, const RunConfig& config, int64_t
 
 PredictedRun WorkPredictor::predict(const RunConfig& config, int threads) {
   PredictedRun run;
-  if (!attention_variant(config.run.attention).cost) {
+  if (!predicts_cost(config.pattern())) {
     run.is_known = false;
     return run;
   }

@@ -108,10 +108,78 @@ void describe_options_at(const std::string& prefix, std::vector<OptionDescriptio
       prefix, [](OptionVisitor& v) { Options().visit(v); }, all);
 }
 
+// "16+64" are the values of an option in the parts of a pattern that are of this variant. The plus
+// of an exponent, as in 1e+4, belongs to its number.
+std::vector<std::string> values_of_parts(const std::string& key, const std::string& text,
+                                         size_t parts) {
+  std::vector<std::string> values = {""};
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool exponent = i > 1 && (text[i - 1] == 'e' || text[i - 1] == 'E') &&
+                          text[i - 2] >= '0' && text[i - 2] <= '9';
+    if (parts > 1 && text[i] == '+' && !exponent) {
+      values.emplace_back();
+    } else {
+      values.back() += text[i];
+    }
+  }
+  if (values.size() == 1) values.resize(parts, values.front());
+  if (values.size() != parts) {
+    user_error("{}: found {} values in '{}', expected 1 or {}, for the parts of the pattern", key,
+               values.size(), text, parts);
+  }
+  return values;
+}
+
+// The options of the parts of this pattern that are of one variant, in their order.
+std::vector<OptionValues> resolve_variant(const OptionValues& values, const std::string& name,
+                                          size_t parts, Resolved& resolved) {
+  const std::string prefix = "attention." + name + ".";
+  std::vector<OptionValues> given(parts);
+  for (const auto& [key, text] : below(values, prefix)) {
+    const std::vector<std::string> split = values_of_parts(prefix + key, text, parts);
+    for (size_t i = 0; i < parts; ++i) given[i].emplace(key, split[i]);
+  }
+  std::vector<OptionValues> all;
+  std::vector<Resolved> lines(parts);
+  const auto& visit = attention_variant(name).options;
+  for (size_t i = 0; i < parts; ++i) {
+    all.push_back(resolve_part(given[i], prefix, visit, lines[i]));
+  }
+  for (size_t line = 0; line < lines.front().size(); ++line) {
+    std::string joined = lines.front()[line].second;
+    const bool same = std::all_of(lines.begin(), lines.end(), [&](const Resolved& part) {
+      return part[line].second == joined;
+    });
+    for (size_t i = 1; !same && i < parts; ++i) joined += "+" + lines[i][line].second;
+    resolved.emplace_back(lines.front()[line].first, joined);
+  }
+  return all;
+}
+
+// The options of each part. What the config says of a variant stands in it once.
+std::vector<OptionValues> resolve_attention(const OptionValues& values, const std::string& text,
+                                            Resolved& resolved) {
+  const std::vector<std::string> names = pattern_names(text);
+  std::vector<OptionValues> options(names.size());
+  for (size_t first = 0; first < names.size(); ++first) {
+    std::vector<size_t> places;
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == names[first]) places.push_back(i);
+    }
+    if (places.front() != first) continue;
+    const auto parts = resolve_variant(values, names[first], places.size(), resolved);
+    for (size_t i = 0; i < places.size(); ++i) options[places[i]] = parts[i];
+  }
+  return options;
+}
+
 }  // namespace
 
 void RunOptions::visit(OptionVisitor& v) {
-  v.text("attention", attention, "attention variant; `lengthwise list attention` names them");
+  v.text(
+      "attention", attention,
+      "attention variant; `lengthwise list attention` names them; several joined by '+' take the "
+      "layers by turns");
   v.text("position", position, "positional scheme; `lengthwise list position` names them");
   v.text("task", task, "what is learned; `lengthwise list task` names them");
   v.integer("length", length, {1, kLargestSize}, "tokens: cost is measured at this length");
@@ -164,7 +232,7 @@ RunConfig resolve_run(const OptionValues& values) {
     const std::string prefix = fmt::format("{}.{}.", kind, entry.info.name);
     return resolve_part(below(values, prefix), prefix, entry.options, resolved);
   };
-  config.attention_options = plug_in("attention", attention_variant(config.run.attention));
+  config.attention_options = resolve_attention(values, config.run.attention, resolved);
   config.position_options = plug_in("position", position_scheme(config.run.position));
   config.task_options = plug_in("task", task_entry(config.run.task));
   return config;
@@ -201,9 +269,9 @@ uint64_t RunConfig::id(uint64_t data_hash) const {
 }
 
 std::string why_refused(const RunConfig& config) {
-  const AttentionInfo& attention = attention_variant(config.run.attention).info;
-  std::string reason = why_refused(attention, position_scheme(config.run.position).info);
-  if (reason.empty()) reason = why_refused(attention, config.model.causal());
+  const AttentionPattern pattern = config.pattern();
+  std::string reason = why_refused(pattern, position_scheme(config.run.position).info);
+  if (reason.empty()) reason = why_refused(pattern, config.model.causal());
   if (!reason.empty()) return reason;
   if (config.trains && !config.model.causal() && task_entry(config.run.task).info.labels_next) {
     return fmt::format("{} labels each token with the next one, which an encoder sees",

@@ -40,11 +40,13 @@ struct RunConfig {
   RunOptions run;
   ModelOptions model;
   TrainOptions train;
-  OptionValues attention_options, position_options, task_options;
+  std::vector<OptionValues> attention_options;  // of each part of run.attention
+  OptionValues position_options, task_options;
   bool trains = false;  // this run's length and seed are some that train, and there are steps
   std::vector<std::pair<std::string, std::string>> resolved;  // key, canonical value
 
   ModelSetup model_setup(int64_t vocabulary) const;
+  AttentionPattern pattern() const { return attention_pattern(run.attention, attention_options); }
   std::unique_ptr<Task> make_task() const;
   /// `key = value` lines: what the results file keeps.
   std::string text() const;

@@ -64,6 +64,24 @@ Var rotate_pairs(const Var& x, const Var& table, std::span<const int64_t> first)
 /// backward pass. Chen et al. 2016, arXiv:1604.06174.
 Var checkpointed(const Var& x, const std::function<Var(const Var&)>& body);
 
+/// Of a causal depth-wise convolution over K tokens, and of the gate on it, if there is one.
+struct ConvolutionWeights {
+  Var kernel, bias;         // [K,C], [C]: kernel[k] meets the token k back
+  Var gate{}, gate_bias{};  // [C,C], [C], or undefined
+};
+
+/// [B,T,C]: y[t] = bias + sum over k < K of kernel[k] x[t-k], channel by channel, as far back as
+/// there are tokens; with a gate y * (x gate + gate_bias) + x (Arora et al. 2024,
+/// arXiv:2402.18668). Of row b only the first taken[b] tokens are there (empty: all); what is past
+/// them gives 0.
+Var short_convolution(const Var& x, const ConvolutionWeights& weights,
+                      std::span<const int64_t> taken);
+/// The same of T new tokens whose first stands at first[b], after those in state [B,slots,C], that
+/// of position p in slot p % slots; at least K - 1 slots, or one for each position. Inference only.
+Var extend_short_convolution(const Var& x, const ConvolutionWeights& weights,
+                             std::span<const int64_t> first, std::span<const int64_t> taken,
+                             const Tensor& state);
+
 /// How dense_attention turns scores into weights.
 struct DenseAttentionRule {
   enum class Normalise { softmax, sum };

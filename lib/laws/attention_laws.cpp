@@ -66,7 +66,9 @@ void check_slopes(const AttentionProbe& probe, const Var& cotangent, Findings& f
   for (size_t which = 0; which < probe.variables.size(); ++which) {
     const ProbeVariable& variable = probe.variables[which];
     const std::vector<double> gradient = gradient_of(variable.variable);
-    const auto tokens = static_cast<size_t>(std::max<int64_t>(variable.tokens, 1));
+    // Of a parameter, its rows.
+    const auto tokens =
+        static_cast<size_t>(variable.tokens > 0 ? variable.tokens : variable.variable.extent(0));
     const size_t width = gradient.size() / tokens;
     std::vector<double> found, expected;
     // From the last token, which alone may stand in the last tile, down to the first.

@@ -11,8 +11,8 @@ using AttentionCheck = void(const AttentionVariant&, const OptionValues&, Findin
 AttentionCheck check_definition, check_gradient, check_batch, check_row_order, check_padding,
     check_permutation, check_shift, check_decode;
 // To the bit, exact_laws.cpp.
-AttentionCheck check_unseen, check_causality, check_causal_gradient, check_rows, check_threads,
-    check_accumulation, check_written;
+AttentionCheck check_unseen, check_reach, check_causality, check_causal_gradient, check_rows,
+    check_threads, check_accumulation, check_written;
 // To the unit, cost_laws.cpp.
 AttentionCheck check_cost, check_decode_cost;
 

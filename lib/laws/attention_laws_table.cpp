@@ -31,6 +31,10 @@ std::string needs_no_order(const AttentionVariant& variant) {
   return variant.info.order_free ? "" : "has an order of its own";
 }
 
+std::string needs_reach(const AttentionVariant& variant) {
+  return variant.reach ? needs_causal(variant) : "reaches all tokens";
+}
+
 std::string needs_dot_products(const AttentionVariant& variant) {
   // Where x itself is mixed a scheme turns queries and keys alone, which is the same.
   return variant.info.dot_product ? "" : "is not a function of q.k alone";
@@ -53,6 +57,8 @@ constexpr AttentionLaw kLaws[] = {
     {"shift", "under relative positions only distances matter", kForwardTolerance,
      needs_dot_products, check_shift},
     {"unseen", "a query that sees no key gets 0 and sends no gradient", 0, always, check_unseen},
+    {"reach", "tokens further back than it reaches leave an output as it is, the furthest does not",
+     0, needs_reach, check_reach},
     {"causality", "later tokens of size 1e12 leave earlier outputs as they are", 0, needs_causal,
      check_causality},
     {"causal_gradient", "earlier outputs send no gradient to later tokens", 0, needs_causal,

@@ -42,6 +42,31 @@ void check_causality(const AttentionVariant& variant, const OptionValues& option
   }
 }
 
+void check_reach(const AttentionVariant& variant, const OptionValues& options, Findings& findings) {
+  const int64_t reach = variant.reach(options);
+  for (const int64_t length : kLawLengths) {
+    const AttentionCase c = AttentionCase::of_length(length, true);
+    const AttentionProbe probe(variant, options, c);
+    const std::vector<float> before = probe.outputs();
+    const auto last_of = [&](const std::vector<float>& outputs) {
+      const auto row = outputs.size() / static_cast<size_t>(c.batch);
+      return std::span(outputs).first(row).last(row / static_cast<size_t>(length));
+    };
+    findings.begin(c.text(options), length);
+    const int64_t furthest = length - 1 - reach;
+    if (furthest > 0) {
+      redraw_tokens(probe, 0, 0, furthest, 1);
+      findings.holds("an output moved with a token out of reach",
+                     same_bits(last_of(before), last_of(probe.outputs())));
+    }
+    if (furthest >= 0) {
+      redraw_tokens(probe, 0, furthest, furthest + 1, 1);
+      findings.holds("an output did not move with the furthest token in reach",
+                     !same_bits(last_of(before), last_of(probe.outputs())));
+    }
+  }
+}
+
 // At ordinary sizes: at 1e30 a correct backward gives NaN.
 void check_causal_gradient(const AttentionVariant& variant, const OptionValues& options,
                            Findings& findings) {

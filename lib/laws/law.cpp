@@ -147,16 +147,25 @@ LawResult try_law(const PositionLaw& law, const PositionScheme& scheme) {
   return try_over_options(law, scheme);
 }
 
-LawResult try_law(const ModelLaw& law, const AttentionVariant& variant,
+LawResult try_law(const ModelLaw& law, const AttentionPattern& pattern,
                   const PositionScheme& scheme) {
-  const std::string why_not = law.why_not(variant, scheme);
+  const std::string why_not = law.why_not(pattern, scheme);
   LawResult result =
-      try_law(law.name, fmt::format("{} with {}", variant.info.name, scheme.info.name),
+      try_law(law.name, fmt::format("{} with {}", pattern_text(pattern), scheme.info.name),
               law.tolerance, [&](Findings& findings) {
-                if (why_not.empty()) law.check(variant, scheme, findings);
+                if (why_not.empty()) law.check(pattern, scheme, findings);
               });
   result.not_tried = why_not;
   return result;
+}
+
+std::vector<AttentionPattern> law_patterns(const AttentionVariant& variant) {
+  const auto all = attention_variants();
+  auto next = std::find_if(all.begin(), all.end(), [&](const AttentionVariant& other) {
+    return other.info.name > variant.info.name;
+  });
+  if (next == all.end()) next = all.begin();
+  return {{{&variant}}, {{&variant}, {&*next}}};
 }
 
 }  // namespace lengthwise

@@ -8,8 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "nn/attention.h"
-#include "nn/position.h"
+#include "nn/attention_pattern.h"
 
 namespace lengthwise {
 
@@ -70,15 +69,18 @@ std::span<const PositionLaw> position_laws();
 LawResult try_law(const AttentionLaw& law, const AttentionVariant& variant);
 LawResult try_law(const PositionLaw& law, const PositionScheme& scheme);
 
-/// A law over whole models of one variant and one scheme, with their default options.
+/// A law over whole models of one pattern of layers and one scheme, with their default options.
 struct ModelLaw {
   std::string_view name, statement;
   double tolerance;
-  std::string (*why_not)(const AttentionVariant& variant, const PositionScheme& scheme);
-  void (*check)(const AttentionVariant& variant, const PositionScheme& scheme, Findings& findings);
+  std::string (*why_not)(const AttentionPattern& pattern, const PositionScheme& scheme);
+  void (*check)(const AttentionPattern& pattern, const PositionScheme& scheme, Findings& findings);
 };
 std::span<const ModelLaw> model_laws();
-LawResult try_law(const ModelLaw& law, const AttentionVariant& variant,
+LawResult try_law(const ModelLaw& law, const AttentionPattern& pattern,
                   const PositionScheme& scheme);
+/// The patterns that model laws try of a variant: in all layers, and in turns with the registered
+/// variant whose name comes next.
+std::vector<AttentionPattern> law_patterns(const AttentionVariant& variant);
 
 }  // namespace lengthwise

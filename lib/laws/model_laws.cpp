@@ -12,13 +12,13 @@ namespace {
 constexpr int64_t kBatch = 2, kVocabulary = 11;
 constexpr int64_t kLengths[] = {1, 2, 7, 65};
 
-std::string works_together(const AttentionVariant& variant, const PositionScheme& scheme) {
-  return why_refused(variant.info, scheme.info);
+std::string works_together(const AttentionPattern& pattern, const PositionScheme& scheme) {
+  return why_refused(pattern, scheme.info);
 }
 
-std::string needs_decode(const AttentionVariant& variant, const PositionScheme& scheme) {
-  if (!variant.info.decodable) return fmt::format("{} does not decode", variant.info.name);
-  return works_together(variant, scheme);
+std::string needs_decode(const AttentionPattern& pattern, const PositionScheme& scheme) {
+  if (!decodes(pattern)) return fmt::format("{} does not decode", pattern_text(pattern));
+  return works_together(pattern, scheme);
 }
 
 std::vector<int32_t> tokens_for(int64_t count) {
@@ -36,7 +36,7 @@ std::vector<int64_t> every_position(int64_t count) {
 }
 
 // Shapes that reach every part of the core.
-std::vector<ModelSetup> models(const AttentionVariant& variant, const PositionScheme& scheme) {
+std::vector<ModelSetup> models(const AttentionPattern& pattern, const PositionScheme& scheme) {
   ModelSetup plain;
   plain.model.layers = 2;
   plain.model.width = 16;
@@ -44,7 +44,7 @@ std::vector<ModelSetup> models(const AttentionVariant& variant, const PositionSc
   plain.model.feed_forward = 2;
   plain.model.initial_deviation = 0.3;
   plain.vocabulary = kVocabulary;
-  plain.attention = std::string(variant.info.name);
+  plain.attention = pattern_text(pattern);
   plain.position = std::string(scheme.info.name);
   plain.seed = 5;
   ModelSetup other = plain;
@@ -59,11 +59,11 @@ std::string model_text(const ModelOptions& model, int64_t length) {
                      model.head, model.key_value_heads);
 }
 
-void check_model_decode(const AttentionVariant& variant, const PositionScheme& scheme,
+void check_model_decode(const AttentionPattern& pattern, const PositionScheme& scheme,
                         Findings& findings) {
   const PoisonedBuffers poisoned;
-  for (const ModelSetup& setup : models(variant, scheme)) {
-    const Transformer model(setup, variant, scheme, ParameterSet(setup.seed));
+  for (const ModelSetup& setup : models(pattern, scheme)) {
+    const Transformer model(setup, pattern, scheme, ParameterSet(setup.seed));
     for (const int64_t length : kLengths) {
       const std::vector<int32_t> tokens = tokens_for(kBatch * length);
       const std::vector<double> expected =
@@ -97,14 +97,14 @@ void check_model_decode(const AttentionVariant& variant, const PositionScheme& s
   }
 }
 
-void check_model_padding(const AttentionVariant& variant, const PositionScheme& scheme,
+void check_model_padding(const AttentionPattern& pattern, const PositionScheme& scheme,
                          Findings& findings) {
   constexpr int64_t kPadding = 3;
-  for (ModelSetup setup : models(variant, scheme)) {
+  for (ModelSetup setup : models(pattern, scheme)) {
     for (const bool causal : {true, false}) {
-      if (!(causal ? variant.info.causal : variant.info.bidirectional)) continue;
+      if (!why_refused(pattern, causal).empty()) continue;
       setup.model.kind = causal ? "decoder" : "encoder";
-      const Transformer model(setup, variant, scheme, ParameterSet(setup.seed));
+      const Transformer model(setup, pattern, scheme, ParameterSet(setup.seed));
       for (const int64_t length : kLengths) {
         findings.begin(model_text(setup.model, length), length);
         const std::vector<int32_t> tokens = tokens_for(kBatch * length);
@@ -140,17 +140,17 @@ void compare_passes(const std::string& pass, const PassCost& predicted, const Co
 }
 
 // Bytes above those that were live before the model was made. The optimizer is the trainer's.
-void check_one_model_cost(const ModelSetup& setup, const AttentionVariant& variant,
+void check_one_model_cost(const ModelSetup& setup, const AttentionPattern& pattern,
                           const PositionScheme& scheme, const BatchSizes& sizes, int threads,
                           Findings& findings) {
-  const ModelCost predicted = model_cost(setup, variant, scheme, sizes, threads);
+  const ModelCost predicted = model_cost(setup, pattern, scheme, sizes, threads);
   MemoryLedger& ledger = MemoryLedger::instance();
   const MemoryUse empty = ledger.use();
   const auto live = [&](Tag tag) {
     const auto t = static_cast<size_t>(tag);
     return ledger.use().live_by_tag[t] - empty.live_by_tag[t];
   };
-  const Transformer model(setup, variant, scheme, ParameterSet(setup.seed));
+  const Transformer model(setup, pattern, scheme, ParameterSet(setup.seed));
   const std::vector<int32_t> drawn = tokens_for(sizes.batch * sizes.length);
   const DataVector<int32_t> tokens(drawn.begin(), drawn.end());
   const std::vector<int64_t> positions = every_position(sizes.labelled);
@@ -186,12 +186,12 @@ void check_one_model_cost(const ModelSetup& setup, const AttentionVariant& varia
                  ledger.use().peak_bytes - empty.live_bytes);
 }
 
-void check_model_cost(const AttentionVariant& variant, const PositionScheme& scheme,
+void check_model_cost(const AttentionPattern& pattern, const PositionScheme& scheme,
                       Findings& findings) {
-  std::vector<ModelSetup> setups = models(variant, scheme);
+  std::vector<ModelSetup> setups = models(pattern, scheme);
   setups.push_back(setups[0]);
   setups.back().model.feed_forward = 0;
-  setups.back().model.kind = variant.info.bidirectional ? "encoder" : "decoder";
+  setups.back().model.kind = why_refused(pattern, false).empty() ? "encoder" : "decoder";
   setups.back().model.dropout = 0.1;
   setups.push_back(setups[1]);
   setups.back().model.dropout = 0.1;
@@ -205,7 +205,7 @@ void check_model_cost(const AttentionVariant& variant, const PositionScheme& sch
                                    model_text(setup.model, length), setup.model.feed_forward,
                                    setup.model.dropout, threads, checkpoints),
                        length);
-        check_one_model_cost(setup, variant, scheme,
+        check_one_model_cost(setup, pattern, scheme,
                              {kBatch, length, (tokens + 1) / 2, checkpoints}, threads, findings);
       }
     }
@@ -234,13 +234,13 @@ std::vector<double> gradients(Transformer& model, const ModelSetup& setup, int64
   return all;
 }
 
-void check_model_checkpoint(const AttentionVariant& variant, const PositionScheme& scheme,
+void check_model_checkpoint(const AttentionPattern& pattern, const PositionScheme& scheme,
                             Findings& findings) {
-  for (ModelSetup setup : models(variant, scheme)) {
-    setup.model.kind = variant.info.causal ? "decoder" : "encoder";
+  for (ModelSetup setup : models(pattern, scheme)) {
+    setup.model.kind = why_refused(pattern, true).empty() ? "decoder" : "encoder";
     setup.model.dropout = 0.1;
-    if (variant.info.forms_weights) setup.model.attention_dropout = 0.1;
-    Transformer model(setup, variant, scheme, ParameterSet(setup.seed));
+    setup.model.attention_dropout = 0.1;  // of the layers that form weights
+    Transformer model(setup, pattern, scheme, ParameterSet(setup.seed));
     for (const int64_t length : kLengths) {
       findings.begin(model_text(setup.model, length), length);
       const std::vector<double> expected = gradients(model, setup, length, false);
@@ -250,9 +250,11 @@ void check_model_checkpoint(const AttentionVariant& variant, const PositionSchem
   }
 }
 
-std::string needs_cost(const AttentionVariant& variant, const PositionScheme& scheme) {
-  if (!variant.cost) return fmt::format("{} predicts no cost", variant.info.name);
-  return works_together(variant, scheme);
+std::string needs_cost(const AttentionPattern& pattern, const PositionScheme& scheme) {
+  if (!predicts_cost(pattern)) {
+    return fmt::format("{} predicts no cost", pattern_text(pattern));
+  }
+  return works_together(pattern, scheme);
 }
 
 constexpr ModelLaw kLaws[] = {

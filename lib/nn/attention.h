@@ -53,10 +53,11 @@ struct AttentionInfo {
   std::string_view name, summary, paper;
   Projection projection = Projection::query_key_value;
   bool causal = true, bidirectional = true, cross = false, score_bias = false, decodable = false;
-  bool dot_product = true;    // q and k enter only as q.k: rotary stays relative
-  bool forms_weights = true;  // weights of each pair, so that dropout has something to drop
-  bool linear_in_v = true;    // its weights can be probed with unit values
-  bool order_free = true;     // permuting tokens permutes outputs
+  bool dot_product = true;      // q and k enter only as q.k: rotary stays relative
+  bool forms_weights = true;    // weights of each pair, so that dropout has something to drop
+  bool linear_in_v = true;      // its weights can be probed with unit values
+  bool order_free = true;       // permuting tokens permutes outputs
+  bool takes_positions = true;  // false: schemes that turn or bias leave its layers alone
 };
 
 struct AttentionSizes {
@@ -85,8 +86,9 @@ struct AttentionCost {
 struct AttentionSetup {
   AttentionSizes sizes;  // batch, queries, keys: 0
   const OptionValues& options;
-  ParameterSet parameters;  // scoped to this layer
-  uint64_t random_key = 0;  // for what a variant draws once (random features)
+  ParameterSet parameters;          // scoped to this layer
+  uint64_t random_key = 0;          // for what a variant draws once (random features)
+  double initial_deviation = 0.02;  // of its matrices, as of the model's
 };
 
 template <class Scalar>
@@ -97,6 +99,8 @@ struct AttentionVariant {
   std::function<void(OptionVisitor&)> options;  // defaults, ranges, help
   std::function<std::unique_ptr<Attention>(const AttentionSetup&)> make;
   std::function<AttentionCost(const AttentionSizes&, const OptionValues&)> cost;  // empty: unknown
+  /// How many tokens back an output depends on; empty: on all.
+  std::function<int64_t(const OptionValues&)> reach;
   std::function<void(Definition<double>&, const OptionValues&)> define;
   std::function<void(Definition<Dual>&, const OptionValues&)> define_with_slope;
 };
@@ -106,8 +110,8 @@ std::span<const AttentionVariant> attention_variants();
 /// UserError with the nearest name.
 const AttentionVariant& attention_variant(std::string_view name);
 
-/// V has info() and Options, is made from (const AttentionSetup&, const Options&); static cost and
-/// define are taken if there.
+/// V has info() and Options, is made from (const AttentionSetup&, const Options&); static cost,
+/// reach and define are taken if there.
 template <class V>
 AttentionVariant describe_attention();
 /// describe_attention into the registry, before main: `const bool registered = ...` in the file.

@@ -29,6 +29,9 @@ AttentionVariant describe_attention() {
       return V::cost(sizes, read(values));
     };
   }
+  if constexpr (requires(Options o) { V::reach(o); }) {
+    variant.reach = [read](const OptionValues& values) { return V::reach(read(values)); };
+  }
   if constexpr (requires(Definition<double> & a, Options o) { V::template define<double>(a, o); }) {
     variant.define = [read](Definition<double>& a, const OptionValues& values) {
       V::template define<double>(a, read(values));

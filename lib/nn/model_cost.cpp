@@ -15,27 +15,30 @@ using Block = StepPlan::Block;
 // long.
 class PlannedModel {
  public:
-  PlannedModel(StepPlan& plan, const ModelSetup& setup, const AttentionVariant& variant,
+  PlannedModel(StepPlan& plan, const ModelSetup& setup, const AttentionPattern& pattern,
                const PositionScheme& scheme, const BatchSizes& sizes, int threads)
       : plan_(plan),
         options_(setup.model),
         position_info_(scheme.info),
-        projects_(variant.info.projection == Projection::query_key_value),
+        shares_(position_shares(setup.model, pattern, scheme.info)),
         sizes_(sizes),
-        attention_(attention_sizes(setup.model, variant.info)) {
-    attention_.batch = sizes.batch;
-    attention_.queries = attention_.keys = sizes.length;
-    attention_.threads = threads;
-    check(static_cast<bool>(variant.cost), "model_cost of a variant that predicts none");
-    attention_cost_ = variant.cost(attention_, setup.attention_options);
+        vocabulary_(setup.vocabulary),
+        tables_(shares_.sizes.size()) {
+    for (size_t i = 0; i < pattern.size(); ++i) {
+      const AttentionVariant& variant = *pattern[i].variant;
+      AttentionSizes attention = attention_sizes(setup.model, variant.info);
+      attention.batch = sizes.batch;
+      attention.queries = attention.keys = sizes.length;
+      attention.threads = threads;
+      check(static_cast<bool>(variant.cost), "model_cost of a variant that predicts none");
+      parts_.push_back(
+          {variant.info, variant.cost(attention, pattern[i].options), shares_.of_part[i]});
+    }
     // The model's own parameters, by name, without their values.
-    const Transformer counted(setup, variant, scheme, ParameterSet::counting());
+    const Transformer counted(setup, pattern, scheme, ParameterSet::counting());
     for (const Parameter& parameter : counted.parameters()) {
       parameters_.emplace_back(parameter.name, plan_.parameter(elements(parameter.shape)));
     }
-    vocabulary_ = setup.vocabulary;
-    const std::string first_norm = "layers.0.attention_norm.gain";
-    norms_attention_ = has(first_norm);
   }
 
   Value loss() {
@@ -51,7 +54,11 @@ class PlannedModel {
                         [this, rows] { plan_.count(0, rows * vocabulary_); });
   }
 
-  int64_t state_bytes() const { return options_.layers * attention_cost_.state_bytes; }
+  int64_t state_bytes() const {
+    int64_t bytes = 0;
+    for (int64_t layer = 0; layer < options_.layers; ++layer) bytes += part(layer).cost.state_bytes;
+    return bytes;
+  }
 
   int64_t parameter_count() const {
     int64_t count = 0;
@@ -61,6 +68,16 @@ class PlannedModel {
   const std::vector<std::pair<std::string, Value>>& parameters() const { return parameters_; }
 
  private:
+  struct Part {
+    AttentionInfo info;
+    AttentionCost cost;
+    size_t position;  // its object of the scheme
+  };
+
+  const Part& part(int64_t layer) const {
+    return parts_[static_cast<size_t>(layer) % parts_.size()];
+  }
+
   int64_t tokens() const { return sizes_.batch * sizes_.length; }
 
   bool has(const std::string& name) const {
@@ -139,25 +156,26 @@ class PlannedModel {
     });
   }
 
-  // Tables are kept by the scheme from its first use on.
-  void tabulate(int64_t width) {
-    if (position_info_.tabulates && !table_) {
-      table_ = plan_.floats(sizes_.length * width, Tag::data);
+  // Tables are kept by an object of the scheme from its first use on.
+  void tabulate(size_t position, int64_t width) {
+    if (position_info_.tabulates && !tables_[position]) {
+      tables_[position] = plan_.floats(sizes_.length * width, Tag::data);
     }
   }
 
-  Value rotate(const Value& x) {
-    tabulate(attention_.head_width);
+  Value rotate(const Value& x, size_t position) {
+    tabulate(position, shares_.sizes[position].head_width);
     return plan_.record(plan_.result(x.floats), {}, {x}, {});
   }
 
   Value embed(const Value& x) {
-    tabulate(options_.width);
+    tabulate(0, options_.width);
     return plan_.record(plan_.result(x.floats), {}, with_parameters({x}, "position."), {});
   }
 
-  Value mix(const std::string& layer, const Value& q, const Value& k, const Value& v) {
-    const AttentionCost& cost = attention_cost_;
+  Value mix(const std::string& layer, const Part& part, const Value& q, const Value& k,
+            const Value& v) {
+    const AttentionCost& cost = part.cost;
     const Value out = plan_.result(tokens() * options_.width);
     const Block saved =
         plan_.allocate(cost.saved_bytes, plan_.recording() ? Tag::activations : Tag::workspace);
@@ -165,27 +183,31 @@ class PlannedModel {
     plan_.count(cost.forward.flops, cost.forward.exponentials);
     std::vector<Block> kept = {q.block, k.block, v.block, saved};
     if (cost.saves_output) kept.push_back(out.block);
-    if (cost.saves_bias && bias_) kept.push_back(bias_);
-    return plan_.record(out, kept, with_parameters({q, k, v}, layer + "attention."), [this] {
-      const AttentionCost::Pass& backward = attention_cost_.backward;
-      const Block workspace = plan_.allocate(backward.workspace_bytes, Tag::workspace);
-      plan_.count(backward.flops, backward.exponentials);
-    });
+    // Of a layer that runs again the biases are held by what runs it.
+    const bool is_biased = part.info.takes_positions && part.position < biases_.size();
+    if (cost.saves_bias && is_biased) kept.push_back(biases_[part.position]);
+    return plan_.record(out, kept, with_parameters({q, k, v}, layer + "attention."),
+                        [this, backward = cost.backward] {
+                          const Block workspace =
+                              plan_.allocate(backward.workspace_bytes, Tag::workspace);
+                          plan_.count(backward.flops, backward.exponentials);
+                        });
   }
 
-  Value attend(const std::string& layer, const Value& x) {
+  Value attend(const std::string& layer, const Part& part, const Value& x) {
+    const bool projects = part.info.projection == Projection::query_key_value;
     plan_.scope = Scope::projections;
-    Value q = projects_ ? linear(x, layer + "query") : x;
-    Value k = projects_ ? linear(x, layer + "key") : x;
-    const Value v = projects_ ? linear(x, layer + "value") : x;
-    if (position_info_.rotates) {
-      q = rotate(q);
-      k = rotate(k);
+    Value q = projects ? linear(x, layer + "query") : x;
+    Value k = projects ? linear(x, layer + "key") : x;
+    const Value v = projects ? linear(x, layer + "value") : x;
+    if (position_info_.rotates && part.info.takes_positions) {
+      q = rotate(q, part.position);
+      k = rotate(k, part.position);
     }
     plan_.scope = Scope::attention;
-    const Value mixed = mix(layer, q, k, v);
-    plan_.scope = projects_ ? Scope::projections : Scope::rest;
-    Value out = projects_ ? linear(mixed, layer + "output") : mixed;
+    const Value mixed = mix(layer, part, q, k, v);
+    plan_.scope = projects ? Scope::projections : Scope::rest;
+    Value out = projects ? linear(mixed, layer + "output") : mixed;
     plan_.scope = Scope::rest;
     return out;
   }
@@ -198,18 +220,20 @@ class PlannedModel {
     return out;
   }
 
-  Value run_layer(const std::string& layer, const Value& x) {
+  Value run_layer(int64_t index, const Value& x) {
+    const std::string layer = "layers." + std::to_string(index) + ".";
     const bool feeds_forward = options_.hidden_width() > 0;
     if (options_.norm == "post") {
-      const Value mixed = dropout(attend(layer, x));
+      const Value mixed = dropout(attend(layer, part(index), x));
       Value normed = add_norm(x, mixed, layer + "attention_norm").second;
       if (!feeds_forward) return normed;
       const Value wide = dropout(feed_forward(layer, normed));
       return add_norm(normed, wide, layer + "feed_forward_norm").second;
     }
     const Value mixed = [&] {
-      const Value in = norms_attention_ ? norm(x, layer + "attention_norm") : x;
-      return dropout(attend(layer, in));
+      const bool norms = has(layer + "attention_norm.gain");
+      const Value in = norms ? norm(x, layer + "attention_norm") : x;
+      return dropout(attend(layer, part(index), in));
     }();
     if (!feeds_forward) return add(x, mixed);
     const auto [sum, normed] = add_norm(x, mixed, layer + "feed_forward_norm");
@@ -222,20 +246,21 @@ class PlannedModel {
     if (position_info_.embeds) x = embed(x);
     x = dropout(x);
     if (position_info_.biases) {
-      bias_ = plan_.result(attention_.heads * (2 * sizes_.length - 1)).block;
+      for (const AttentionSizes& sizes : shares_.sizes) {
+        biases_.push_back(plan_.result(sizes.heads * (2 * sizes_.length - 1)).block);
+      }
     }
     for (int64_t index = 0; index < options_.layers; ++index) {
-      const std::string layer = "layers." + std::to_string(index) + ".";
       x = sizes_.checkpoint_layers
-              ? plan_.checkpointed(x, [this, layer, bias = bias_](
-                                          const Value& in) { return run_layer(layer, in); })
-              : run_layer(layer, x);
+              ? plan_.checkpointed(x, [this, index, biases = biases_](
+                                          const Value& in) { return run_layer(index, in); })
+              : run_layer(index, x);
     }
     plan_.scope = Scope::head;
     x = gather(x);
     if (options_.norm == "pre") x = norm(x, "final_norm");
     Value logits = options_.head == "tied" ? tied_head(x) : linear(x, "head");
-    bias_.reset();
+    biases_.clear();
     return logits;
   }
 
@@ -254,13 +279,12 @@ class PlannedModel {
   StepPlan& plan_;
   ModelOptions options_;
   PositionInfo position_info_;
-  bool projects_, norms_attention_ = false;
+  PositionShares shares_;
   BatchSizes sizes_;
-  AttentionSizes attention_;
-  AttentionCost attention_cost_;
-  int64_t vocabulary_ = 0;
+  int64_t vocabulary_;
+  std::vector<Part> parts_;
   std::vector<std::pair<std::string, Value>> parameters_;
-  Block table_, bias_;
+  std::vector<Block> tables_, biases_;  // of each object of the scheme
 };
 
 // Tokens [B,T] and labels and their positions [N].
@@ -279,22 +303,22 @@ std::vector<Block> optimizer_blocks(StepPlan& plan, const PlannedModel& model) {
 }  // namespace
 
 ModelCost model_cost(const ModelSetup& setup, const BatchSizes& sizes, int threads) {
-  return model_cost(setup, attention_variant(setup.attention), position_scheme(setup.position),
-                    sizes, threads);
+  return model_cost(setup, attention_pattern(setup.attention, setup.attention_options),
+                    position_scheme(setup.position), sizes, threads);
 }
 
-ModelCost model_cost(const ModelSetup& setup, const AttentionVariant& variant,
+ModelCost model_cost(const ModelSetup& setup, const AttentionPattern& pattern,
                      const PositionScheme& scheme, const BatchSizes& sizes, int threads) {
   ModelCost cost;
   {
     StepPlan plan(false);
-    PlannedModel model(plan, setup, variant, scheme, sizes, threads);
+    PlannedModel model(plan, setup, pattern, scheme, sizes, threads);
     const auto batch = batch_blocks(plan, sizes), optimizer = optimizer_blocks(plan, model);
     model.loss();
     cost.inference_peak_bytes = plan.peak_bytes();
   }
   StepPlan plan(true);
-  PlannedModel model(plan, setup, variant, scheme, sizes, threads);
+  PlannedModel model(plan, setup, pattern, scheme, sizes, threads);
   const auto batch = batch_blocks(plan, sizes), optimizer = optimizer_blocks(plan, model);
   const Value loss = model.loss();
   cost.parameters = model.parameter_count();

@@ -32,10 +32,10 @@ struct ModelCost {
   int64_t inference_peak_bytes = 0;  // of a forward pass with loss, optimizer included
 };
 
-/// The variant must predict its cost. `threads` matters to workspace alone.
+/// Every variant must predict its cost. `threads` matters to workspace alone.
 ModelCost model_cost(const ModelSetup& setup, const BatchSizes& sizes, int threads);
-/// Around a variant and a scheme that need not be registered.
-ModelCost model_cost(const ModelSetup& setup, const AttentionVariant& variant,
+/// Around variants and a scheme that need not be registered.
+ModelCost model_cost(const ModelSetup& setup, const AttentionPattern& pattern,
                      const PositionScheme& scheme, const BatchSizes& sizes, int threads);
 
 }  // namespace lengthwise

@@ -25,6 +25,10 @@ const PositionScheme& position_scheme(std::string_view name) {
 }
 
 std::string why_refused(const AttentionInfo& attention, const PositionInfo& position) {
+  if ((position.rotates || position.biases) && !attention.takes_positions) {
+    return fmt::format("{} acts on queries and keys, and {} compares none", position.name,
+                       attention.name);
+  }
   if (position.biases && !attention.score_bias) {
     return fmt::format("{} adds a bias to the scores, and {} forms no scores to add it to",
                        position.name, attention.name);

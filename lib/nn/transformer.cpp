@@ -58,8 +58,30 @@ AttentionSizes attention_sizes(const ModelOptions& model, const AttentionInfo& a
   return sizes;
 }
 
+PositionShares position_shares(const ModelOptions& model, const AttentionPattern& pattern,
+                               const PositionInfo& position) {
+  const bool acts_in_layers = position.rotates || position.biases;
+  PositionShares shares;
+  shares.of_part.assign(pattern.size(), 0);
+  for (size_t part = 0; part < pattern.size(); ++part) {
+    const AttentionInfo& info = pattern[part].variant->info;
+    const AttentionSizes sizes = attention_sizes(model, info);
+    if (!acts_in_layers || !info.takes_positions) continue;
+    const auto same =
+        std::find_if(shares.sizes.begin(), shares.sizes.end(), [&](const AttentionSizes& other) {
+          return other.heads == sizes.heads && other.head_width == sizes.head_width;
+        });
+    shares.of_part[part] = static_cast<size_t>(same - shares.sizes.begin());
+    if (same == shares.sizes.end()) shares.sizes.push_back(sizes);
+  }
+  if (shares.sizes.empty()) {
+    shares.sizes.push_back(attention_sizes(model, pattern.front().variant->info));
+  }
+  return shares;
+}
+
 void check_model(const ModelSetup& setup) {
-  const AttentionInfo& attention = attention_variant(setup.attention).info;
+  const AttentionPattern pattern = attention_pattern(setup.attention, setup.attention_options);
   const ModelOptions& model = setup.model;
   if (model.width % model.heads != 0) {
     user_error("model.heads: found {}, expected a divisor of model.width = {}", model.heads,
@@ -69,38 +91,54 @@ void check_model(const ModelSetup& setup) {
     user_error("model.key_value_heads: found {}, expected a divisor of model.heads = {}",
                model.key_value_heads, model.heads);
   }
+  const auto parts = static_cast<int64_t>(pattern.size());
+  if (model.layers % parts != 0) {
+    user_error("model.layers: found {}, expected a multiple of the {} parts of attention = {}",
+               model.layers, parts, setup.attention);
+  }
   // Whatever its makers refuse of their options, without building anything.
   (void)Transformer(setup, ParameterSet::counting());
-  if (setup.model.attention_dropout > 0 && !attention.forms_weights) {
+  const bool drops = std::any_of(pattern.begin(), pattern.end(), [](const AttentionPart& part) {
+    return part.variant->info.forms_weights;
+  });
+  if (model.attention_dropout > 0 && !drops) {
     user_error("model.attention_dropout: {} forms no weights to drop; found {}, expected 0",
-               attention.name, setup.model.attention_dropout);
+               setup.attention, model.attention_dropout);
   }
 }
 
 Transformer::Transformer(const ModelSetup& setup, ParameterSet parameters)
-    : Transformer(setup, attention_variant(setup.attention), position_scheme(setup.position),
-                  std::move(parameters)) {}
+    : Transformer(setup, attention_pattern(setup.attention, setup.attention_options),
+                  position_scheme(setup.position), std::move(parameters)) {}
 
-Transformer::Transformer(const ModelSetup& setup, const AttentionVariant& variant,
+Transformer::Transformer(const ModelSetup& setup, AttentionPattern pattern,
                          const PositionScheme& scheme, ParameterSet parameters)
     : options_(setup.model),
-      attention_info_(variant.info),
-      sizes_(attention_sizes(setup.model, attention_info_)),
+      pattern_(std::move(pattern)),
       position_info_(scheme.info),
+      shares_(position_shares(options_, pattern_, position_info_)),
       parameters_(std::move(parameters)) {
   embedding_ =
       parameters_.add("embedding", {setup.vocabulary, options_.width}, options_.initial_deviation);
-  position_ = scheme.make({.model_width = options_.width,
-                           .heads = sizes_.heads,
-                           .head_width = sizes_.head_width,
-                           .options = setup.position_options,
-                           .parameters = parameters_.scoped("position"),
-                           .random_key = hash_text("position", setup.seed)});
+  make_positions(setup, scheme);
   for (int64_t index = 0; index < options_.layers; ++index) {
-    layers_.push_back(make_layer(index, setup, variant));
+    layers_.push_back(make_layer(index, setup));
   }
   if (options_.norm == "pre") final_norm_ = make_norm("final_norm");
   if (options_.head == "free") head_ = make_linear("head", options_.width, setup.vocabulary);
+}
+
+void Transformer::make_positions(const ModelSetup& setup, const PositionScheme& scheme) {
+  const ParameterSet scope = parameters_.scoped("position");
+  for (const AttentionSizes& sizes : shares_.sizes) {
+    const std::string name = fmt::format("{}x{}", sizes.heads, sizes.head_width);
+    positions_.push_back(scheme.make({.model_width = options_.width,
+                                      .heads = sizes.heads,
+                                      .head_width = sizes.head_width,
+                                      .options = setup.position_options,
+                                      .parameters = positions_.empty() ? scope : scope.scoped(name),
+                                      .random_key = hash_text("position", setup.seed)}));
+  }
 }
 
 int64_t ModelState::bytes() const {
@@ -131,22 +169,27 @@ Transformer::Linear Transformer::make_linear(const std::string& name, int64_t in
           scope.add_constant("bias", {out}, 0)};
 }
 
-Transformer::Layer Transformer::make_layer(int64_t index, const ModelSetup& setup,
-                                           const AttentionVariant& variant) {
+Transformer::Layer Transformer::make_layer(int64_t index, const ModelSetup& setup) {
   const std::string name = "layers." + std::to_string(index) + ".";
   const int64_t width = options_.width, hidden = options_.hidden_width();
+  const size_t which = static_cast<size_t>(index) % pattern_.size();
+  const AttentionPart& part = pattern_[which];
   Layer layer;
-  if (attention_info_.projection == Projection::query_key_value) {
-    const int64_t key_width = sizes_.key_value_heads * sizes_.head_width;
+  layer.info = part.variant->info;
+  layer.sizes = attention_sizes(options_, layer.info);
+  layer.position = shares_.of_part[which];
+  if (layer.info.projection == Projection::query_key_value) {
+    const int64_t key_width = layer.sizes.key_value_heads * layer.sizes.head_width;
     layer.query = make_linear(name + "query", width, width);
     layer.key = make_linear(name + "key", width, key_width);
     layer.value = make_linear(name + "value", width, key_width);
     layer.output = make_linear(name + "output", width, width);
   }
-  layer.attention = variant.make({.sizes = sizes_,
-                                  .options = setup.attention_options,
-                                  .parameters = parameters_.scoped(name + "attention"),
-                                  .random_key = hash_text(name, setup.seed)});
+  layer.attention = part.variant->make({.sizes = layer.sizes,
+                                        .options = part.options,
+                                        .parameters = parameters_.scoped(name + "attention"),
+                                        .random_key = hash_text(name, setup.seed),
+                                        .initial_deviation = options_.initial_deviation});
   const bool reads_norm = options_.norm == "post" || !layer.attention->reads_before_norm();
   if (reads_norm) layer.attention_norm = make_norm(name + "attention_norm");
   if (hidden > 0) {
@@ -160,23 +203,25 @@ Transformer::Layer Transformer::make_layer(int64_t index, const ModelSetup& setu
 Var Transformer::attend(size_t index, const Var& x, const AttentionTerms& terms,
                         const Dropout& dropout) const {
   const Layer& layer = layers_[index];
+  const AttentionSizes& sizes = layer.sizes;
   const int64_t batch = x.extent(0), length = x.extent(1);
-  const Shape by_head = {batch, length, sizes_.heads, sizes_.head_width};
-  const Shape by_group = {batch, length, sizes_.key_value_heads, sizes_.head_width};
-  const bool projects = attention_info_.projection == Projection::query_key_value;
+  const Shape by_head = {batch, length, sizes.heads, sizes.head_width};
+  const Shape by_group = {batch, length, sizes.key_value_heads, sizes.head_width};
+  const bool projects = layer.info.projection == Projection::query_key_value;
   AttentionInput in;
   in.x = in.memory = x;
   in.mask = terms.mask;
-  in.bias = position_info_.biases ? &terms.bias : nullptr;
-  in.dropout = dropout;
+  if (position_info_.biases && layer.info.takes_positions) in.bias = &terms.biases[layer.position];
+  if (layer.info.forms_weights) in.dropout = dropout;
   {
     const ScopeGuard scope(Scope::projections);
     in.q = (projects ? layer.query(x) : x).reshaped(by_head);
     in.k = (projects ? layer.key(x) : x).reshaped(by_group);
     in.v = (projects ? layer.value(x) : x).reshaped(by_group);
-    if (position_info_.rotates) {
-      in.q = position_->rotate(in.q, Side::query, in.mask.first);
-      in.k = position_->rotate(in.k, Side::key, in.mask.first);
+    if (position_info_.rotates && layer.info.takes_positions) {
+      const Position& position = *positions_[layer.position];
+      in.q = position.rotate(in.q, Side::query, in.mask.first);
+      in.k = position.rotate(in.k, Side::key, in.mask.first);
     }
   }
   Var mixed;
@@ -222,12 +267,14 @@ Var Transformer::run(std::span<const int32_t> tokens, int64_t batch, int64_t len
   DropoutKeys keys(pass);
   const double scale = position_info_.embeds ? std::sqrt(static_cast<double>(options_.width)) : 1.0;
   Var x = embedding(tokens, batch, length, embedding_, scale);
-  if (position_info_.embeds) x = position_->embed(x, terms.mask.first);
+  if (position_info_.embeds) x = positions_.front()->embed(x, terms.mask.first);
   x = dropout(x, keys.next(options_.dropout));
   if (position_info_.biases) {
     int64_t last = length - 1;  // the last position of any query
     for (const int64_t first : terms.mask.first) last = std::max(last, first + length - 1);
-    terms.bias = position_->bias(-last, length - 1);
+    for (const auto& position : positions_) {
+      terms.biases.push_back(position->bias(-last, length - 1));
+    }
   }
   for (size_t index = 0; index < layers_.size(); ++index) {
     LayerDropout dropouts;

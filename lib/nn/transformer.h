@@ -5,8 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "nn/attention.h"
-#include "nn/position.h"
+#include "nn/attention_pattern.h"
 
 namespace lengthwise {
 
@@ -30,12 +29,14 @@ struct ModelOptions {
   bool causal() const { return kind == "decoder"; }
 };
 
-/// What to build: names are those of the registries, values without their prefix.
+/// What to build: names are those of the registries, values without their prefix. `attention` may
+/// be a pattern, several names joined by '+'.
 struct ModelSetup {
   ModelOptions model;
   int64_t vocabulary = 0;
   std::string attention, position;
-  OptionValues attention_options, position_options;
+  std::vector<OptionValues> attention_options;  // of each part of the pattern; empty: defaults
+  OptionValues position_options;
   uint64_t seed = 0;
 };
 
@@ -43,7 +44,17 @@ struct ModelSetup {
 /// Projection::none.
 AttentionSizes attention_sizes(const ModelOptions& model, const AttentionInfo& attention);
 
-/// UserError names the key: heads that do not divide the width, a refused pair (with the reason).
+/// Which layers share an object of the scheme. One that turns or biases is made anew for every way
+/// in which parts that take positions split the width into heads; one that embeds is made once.
+struct PositionShares {
+  std::vector<AttentionSizes> sizes;  // of each object; never empty
+  std::vector<size_t> of_part;        // each part's object
+};
+PositionShares position_shares(const ModelOptions& model, const AttentionPattern& pattern,
+                               const PositionInfo& position);
+
+/// UserError names the key: heads that do not divide the width, layers that are no multiple of the
+/// pattern, options that a part refuses.
 void check_model(const ModelSetup& setup);
 
 /// One forward pass: what dropout draws from (in evaluation nothing is dropped), and padding.
@@ -69,9 +80,9 @@ class Transformer {
  public:
   /// With parameters.is_counting() it can only be counted.
   Transformer(const ModelSetup& setup, ParameterSet parameters);
-  /// Around a variant and a scheme that need not be registered.
-  Transformer(const ModelSetup& setup, const AttentionVariant& variant,
-              const PositionScheme& scheme, ParameterSet parameters);
+  /// Around variants and a scheme that need not be registered.
+  Transformer(const ModelSetup& setup, AttentionPattern pattern, const PositionScheme& scheme,
+              ParameterSet parameters);
 
   /// Logits [N,V] at the N `labelled` flat positions of tokens [B,T]; only those are projected to
   /// the vocabulary.
@@ -86,9 +97,9 @@ class Transformer {
              std::span<const int64_t> labelled, std::span<const int64_t> taken = {}) const;
 
   /// Positions that the scheme can serve; 0: any.
-  int64_t longest() const { return position_->longest(); }
-  /// It can go token by token: a decoder whose variant says so.
-  bool decodes() const { return options_.causal() && attention_info_.decodable; }
+  int64_t longest() const { return positions_.front()->longest(); }
+  /// It can go token by token: a decoder whose variants all say so.
+  bool decodes() const { return options_.causal() && lengthwise::decodes(pattern_); }
   const std::vector<Parameter>& parameters() const { return parameters_.all(); }
   int64_t parameter_count() const { return parameters_.count(); }
   void clear_gradients() { parameters_.clear_gradients(); }
@@ -106,6 +117,9 @@ class Transformer {
   struct Layer {
     std::optional<Norm> attention_norm;  // none where pre-norm attention reads the stream itself
     Linear query, key, value, output;    // undefined with Projection::none
+    AttentionInfo info;
+    AttentionSizes sizes;
+    size_t position = 0;  // its object of the scheme
     std::unique_ptr<Attention> attention;
     std::optional<Norm> feed_forward_norm;
     Linear widen, narrow;
@@ -114,8 +128,8 @@ class Transformer {
   /// How the layers of one pass attend.
   struct AttentionTerms {
     AttentionMask mask;
-    ScoreBias bias;               // where the scheme biases
-    ModelState* state = nullptr;  // decoding
+    std::vector<ScoreBias> biases;  // of each object of a scheme that biases
+    ModelState* state = nullptr;    // decoding
   };
 
   struct LayerDropout {
@@ -124,7 +138,8 @@ class Transformer {
 
   Norm make_norm(const std::string& name);
   Linear make_linear(const std::string& name, int64_t in, int64_t out);
-  Layer make_layer(int64_t index, const ModelSetup& setup, const AttentionVariant& variant);
+  void make_positions(const ModelSetup& setup, const PositionScheme& scheme);
+  Layer make_layer(int64_t index, const ModelSetup& setup);
   Var run(std::span<const int32_t> tokens, int64_t batch, int64_t length,
           std::span<const int64_t> labelled, const ForwardPass& pass, AttentionTerms& terms) const;
   Var attend(size_t layer, const Var& x, const AttentionTerms& terms, const Dropout& dropout) const;
@@ -133,12 +148,12 @@ class Transformer {
                 const LayerDropout& dropouts) const;
 
   ModelOptions options_;
-  AttentionInfo attention_info_;
-  AttentionSizes sizes_;
+  AttentionPattern pattern_;
   PositionInfo position_info_;
+  PositionShares shares_;
   ParameterSet parameters_;
   Var embedding_;
-  std::unique_ptr<Position> position_;
+  std::vector<std::unique_ptr<Position>> positions_;  // the first embeds
   std::vector<Layer> layers_;
   std::optional<Norm> final_norm_;
   Linear head_;  // undefined when tied

@@ -82,6 +82,8 @@ class Windowed final : public Attention {
     });
   }
 
+  static int64_t reach(const Options& options) { return options.window - 1; }
+
   static AttentionCost cost(const AttentionSizes& sizes, const Options& options) {
     AttentionCost cost = tiled_attention_cost(sizes, options.window);
     const int64_t row = sizes.batch * sizes.key_value_heads * sizes.head_width;
