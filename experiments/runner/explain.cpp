@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "base/text_table.h"
 #include "experiments/runner/grid.h"
+#include "experiments/runner/match.h"
 #include "experiments/runner/measure.h"
 #include "experiments/runner/units.h"
 #include "nn/model_cost.h"
@@ -100,10 +101,11 @@ void put_predicted(const Task& task, Explained& explained) {
 Explained measure_one(RunConfig config) {
   Explained explained;
   config.trains = false;
-  explained.config = config;
   set_thread_count(static_cast<int>(config.run.threads));
   explained.threads = thread_count();
   const std::unique_ptr<Task> task = config.make_task();
+  config = matched(std::move(config), *task);
+  explained.config = config;
   const ModelSetup setup = config.model_setup(task->vocabulary());
   Transformer model(setup, ParameterSet(static_cast<uint64_t>(config.run.seed)));
   explained.parameters = model.parameter_count();

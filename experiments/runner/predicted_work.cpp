@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "experiments/runner/match.h"
+
 namespace lengthwise {
 namespace {
 
@@ -52,13 +54,14 @@ int64_t WorkPredictor::labels(const Task& task, const RunConfig& config, int64_t
   return entry->second;
 }
 
-PredictedRun WorkPredictor::predict(const RunConfig& config, int threads) {
+PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
   PredictedRun run;
-  if (!predicts_cost(config.pattern())) {
+  if (!predicts_cost(asked.pattern())) {
     run.is_known = false;
     return run;
   }
-  const Task& task = tasks_.get(config);
+  const Task& task = tasks_.get(asked);
+  const RunConfig config = matched(asked, task);
   const ModelSetup setup = config.model_setup(task.vocabulary());
   const int64_t held = tasks_.held_bytes(config);
   const auto cost_of = [&](int64_t rows, int64_t tokens) {

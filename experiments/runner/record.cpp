@@ -131,6 +131,16 @@ void add_identity(TableBuilder& t, const RunConfig& c, const RunResult& r) {
             "training length; 0: no training");
   t.integer("train_batch", c.trains ? c.train.batch : 0, "1", "examples of a training step");
   t.integer("train_steps", r.training.steps, "1", "optimizer steps taken");
+  t.text("match", c.run.match, "budget in which the model was made to agree with match_reference");
+  t.text("match_reference", c.run.match == "none" ? "" : c.run.match_reference,
+         "variant to agree with");
+  t.text("matched_key", c.match.key, "what was adjusted for it");
+  t.text("matched_value", c.match.value, "and to what");
+  const bool is_matched = !c.match.key.empty();
+  t.number("match_target", is_matched ? static_cast<double>(c.match.target) : kAbsent, "1",
+           "the reference's budget: parameters, FLOPs or bytes");
+  t.number("match_found", is_matched ? static_cast<double>(c.match.found) : kAbsent, "1",
+           "this model's");
 }
 
 void add_timing(TableBuilder& t, const std::string& name, const std::string& what,

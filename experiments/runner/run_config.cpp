@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "experiments/runner/match.h"
 
 namespace lengthwise {
 namespace {
@@ -71,7 +72,8 @@ bool is_among(int64_t value, const std::vector<int64_t>& chosen) {
 OptionValues top_level(const OptionValues& values) {
   OptionValues part;
   for (const auto& [key, value] : values) {
-    const bool of_run = says_who_trains(key) || key.starts_with("eval.");
+    const bool of_run =
+        says_who_trains(key) || key.starts_with("eval.") || key.starts_with("match.");
     if (key.find('.') == std::string::npos || of_run) part.emplace(key, value);
   }
   return part;
@@ -195,6 +197,10 @@ void RunOptions::visit(OptionVisitor& v) {
              "a trained model is scored at these lengths; empty: its training length");
   v.integer("eval.examples", eval_examples, {1, kLargestSize},
             "examples scored at a length (text: its validation bytes, always)");
+  v.choice("match", match, {"none", "parameters", "flops", "state_bytes"},
+           "budget in which a model is made to agree with match.reference, by the size that its "
+           "variant marks, or else its width; measured at the run's length");
+  v.text("match.reference", match_reference, "the variant, with default options, to agree with");
 }
 
 bool is_of_training(const std::string& key) {
@@ -254,7 +260,10 @@ std::unique_ptr<Task> RunConfig::make_task() const {
 
 std::string RunConfig::text() const {
   std::string text;
-  for (const auto& [key, value] : resolved) text += key + " = " + value + "\n";
+  for (const auto& [key, value] : resolved) {
+    const bool is_asked = match.key.empty() || (key != match.key && key != "match");
+    text += key + " = " + (is_asked ? value : key == "match" ? "none" : match.value) + "\n";
+  }
   return text;
 }
 
@@ -263,6 +272,7 @@ uint64_t RunConfig::id(uint64_t data_hash) const {
   for (const auto& [key, value] : resolved) {
     const bool unused = !trains && is_of_training(key);
     if (unused || says_who_trains(key) || key.ends_with(".file")) continue;
+    if (key == "match.reference" && run.match == "none") continue;
     named += key + " = " + value + "\n";
   }
   return hash_text(named);
@@ -280,7 +290,8 @@ std::string why_refused(const RunConfig& config) {
   return "";
 }
 
-void check_run(const RunConfig& config, const Task& task) {
+void check_run(const RunConfig& asked, const Task& task) {
+  const RunConfig config = matched(asked, task);
   const ModelSetup setup = config.model_setup(task.vocabulary());
   check_model(setup);
   task.check_length(config.run.length);

@@ -25,6 +25,8 @@ struct RunOptions {
   std::vector<int64_t> train_lengths, train_seeds;
   std::vector<int64_t> eval_lengths;
   int64_t eval_examples = 1000;
+  std::string match = "none";
+  std::string match_reference = "full";
 
   void visit(OptionVisitor& v);
 };
@@ -36,6 +38,12 @@ bool is_of_training(const std::string& key);
 /// registered variant, scheme and task.
 std::vector<OptionDescription> known_keys();
 
+/// What was adjusted so that models agree in a budget; no key: nothing.
+struct MatchedSize {
+  std::string key, value;
+  int64_t target = 0, found = 0;  // the reference's budget, and this model's
+};
+
 struct RunConfig {
   RunOptions run;
   ModelOptions model;
@@ -43,12 +51,14 @@ struct RunConfig {
   std::vector<OptionValues> attention_options;  // of each part of run.attention
   OptionValues position_options, task_options;
   bool trains = false;  // this run's length and seed are some that train, and there are steps
-  std::vector<std::pair<std::string, std::string>> resolved;  // key, canonical value
+  std::vector<std::pair<std::string, std::string>> resolved;  // key, canonical value, as asked for
+  MatchedSize match;
 
   ModelSetup model_setup(int64_t vocabulary) const;
   AttentionPattern pattern() const { return attention_pattern(run.attention, attention_options); }
   std::unique_ptr<Task> make_task() const;
-  /// `key = value` lines: what the results file keeps.
+  /// `key = value` lines: what the results file keeps. A size that was matched stands as it is,
+  /// with nothing left to match, so that the text gives this very model again.
   std::string text() const;
   /// A hash of what can change a recorded number, of the schema and of the data's bytes; paths do
   /// not enter.

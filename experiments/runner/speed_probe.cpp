@@ -7,6 +7,7 @@
 
 #include "base/parallel.h"
 #include "experiments/runner/child_process.h"
+#include "experiments/runner/match.h"
 #include "experiments/runner/measure.h"
 
 namespace lengthwise {
@@ -77,9 +78,9 @@ void SpeedProbe::measure(double seconds) {
 }
 
 void SpeedProbe::try_piece(const std::string& model, const Piece& piece) {
-  const RunConfig& config = piece.config;
+  const Task& task = tasks_.get(piece.config);
+  const RunConfig config = matched(piece.config, task);
   set_thread_count(static_cast<int>(config.run.threads));
-  const Task& task = tasks_.get(config);
   Transformer transformer(config.model_setup(task.vocabulary()),
                           ParameterSet(static_cast<uint64_t>(config.run.seed)));
   RunCost cost;

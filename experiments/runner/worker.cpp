@@ -13,6 +13,7 @@
 #include "build_info.h"
 #include "experiments/runner/child_process.h"
 #include "experiments/runner/grid.h"
+#include "experiments/runner/match.h"
 #include "experiments/runner/results_folder.h"
 #include "experiments/runner/stop_signal.h"
 #include "experiments/runner/worker_order.h"
@@ -46,6 +47,7 @@ class Worker {
   int run() {
     const bool measures = !find_cost();
     try {
+      if (config_.run.match != "none") config_ = matched(config_, *config_.make_task());
       execute_run(config_, hooks(), measures, result_);
       end_.status = result_.training.diverged ? RunStatus::diverged : RunStatus::ok;
       if (result_.training.diverged) {

@@ -53,11 +53,12 @@ struct AttentionInfo {
   std::string_view name, summary, paper;
   Projection projection = Projection::query_key_value;
   bool causal = true, bidirectional = true, cross = false, score_bias = false, decodable = false;
-  bool dot_product = true;      // q and k enter only as q.k: rotary stays relative
-  bool forms_weights = true;    // weights of each pair, so that dropout has something to drop
-  bool linear_in_v = true;      // its weights can be probed with unit values
-  bool order_free = true;       // permuting tokens permutes outputs
-  bool takes_positions = true;  // false: schemes that turn or bias leave its layers alone
+  bool dot_product = true;            // q and k enter only as q.k: rotary stays relative
+  bool forms_weights = true;          // weights of each pair, so that dropout has something to drop
+  bool linear_in_v = true;            // its weights can be probed with unit values
+  bool order_free = true;             // permuting tokens permutes outputs
+  bool takes_positions = true;        // false: schemes that turn or bias leave its layers alone
+  std::string_view size_option = {};  // what it grows with, to compare it at equal budgets
 };
 
 struct AttentionSizes {

@@ -27,7 +27,8 @@ class Windowed final : public Attention {
             .paper = "arXiv:2004.05150",
             .score_bias = true,
             .decodable = true,
-            .order_free = false};
+            .order_free = false,
+            .size_option = "window"};
   }
 
   Windowed(const AttentionSetup& setup, const Options& options)

@@ -1,0 +1,126 @@
+#include "experiments/runner/match.h"
+
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "base/check.h"
+#include "nn/model_cost.h"
+
+namespace lengthwise {
+namespace {
+
+using Adjust = std::function<RunConfig(int64_t)>;
+
+struct Adjustable {
+  std::string key;
+  int64_t step = 1, most = 0;  // sizes are step, 2 step ... up to most
+  Adjust with;
+};
+
+int64_t budget_of(const RunConfig& config, const Task& task, int64_t labelled) {
+  const ModelSetup setup = config.model_setup(task.vocabulary());
+  if (config.run.match == "parameters") {
+    return Transformer(setup, ParameterSet::counting()).parameter_count();
+  }
+  const ModelCost cost =
+      model_cost(setup, {config.run.batch, config.run.length, labelled, false}, 1);
+  if (config.run.match == "state_bytes") return cost.state_bytes;
+  const auto sum = [](const PassCost& pass) {
+    return std::accumulate(pass.flops.begin(), pass.flops.end(), int64_t{0});
+  };
+  return sum(cost.forward) + sum(cost.backward);
+}
+
+RunConfig reference_of(const RunConfig& config) {
+  RunConfig reference = config;
+  reference.run.attention = config.run.match_reference;
+  reference.attention_options.assign(pattern_names(config.run.match_reference).size(), {});
+  return reference;
+}
+
+// The sizes that the pattern's parts mark, and the model's width behind them.
+std::vector<Adjustable> adjustable_sizes(const RunConfig& config) {
+  std::vector<Adjustable> sizes;
+  const AttentionPattern pattern = config.pattern();
+  for (size_t part = 0; part < pattern.size(); ++part) {
+    const AttentionInfo& info = pattern[part].variant->info;
+    if (info.size_option.empty()) continue;
+    sizes.push_back({fmt::format("attention.{}.{}", info.name, info.size_option), 1,
+                     config.run.length, [=](int64_t size) {
+                       RunConfig sized = config;
+                       for (size_t i = 0; i < pattern.size(); ++i) {
+                         if (pattern[i].variant != pattern[part].variant) continue;
+                         sized.attention_options[i].insert_or_assign(std::string(info.size_option),
+                                                                     std::to_string(size));
+                       }
+                       return sized;
+                     }});
+    break;
+  }
+  constexpr int64_t kWidest = 1 << 16;
+  sizes.push_back({"model.width", 2 * config.model.heads, kWidest, [=](int64_t size) {
+                     RunConfig sized = config;
+                     sized.model.width = size;
+                     return sized;
+                   }});
+  return sizes;
+}
+
+double distance(int64_t a, int64_t b) {
+  return std::abs(std::log(static_cast<double>(a) / static_cast<double>(b)));
+}
+
+// The size whose budget is nearest to the target: budgets rise with sizes.
+int64_t nearest_size(const Adjustable& size, int64_t target,
+                     const std::function<int64_t(int64_t)>& budget) {
+  int64_t low = 1, high = std::max<int64_t>(size.most / size.step, 1);
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (budget(middle * size.step) < target) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == 1) return size.step;
+  const int64_t above = low * size.step, below = above - size.step;
+  return distance(budget(below), target) <= distance(budget(above), target) ? below : above;
+}
+
+void check_predicted(const RunConfig& config) {
+  if (config.run.match == "parameters" || predicts_cost(config.pattern())) return;
+  user_error("match: found {}, which {} does not predict; expected parameters or none",
+             config.run.match, config.run.attention);
+}
+
+}  // namespace
+
+RunConfig matched(RunConfig config, const Task& task) {
+  const bool is_done = !config.match.key.empty();
+  if (is_done || config.run.match == "none" || config.run.attention == config.run.match_reference) {
+    return config;
+  }
+  const RunConfig reference = reference_of(config);
+  check_predicted(config);
+  check_predicted(reference);
+  const auto seed = static_cast<uint64_t>(config.run.seed);
+  const int64_t labelled =
+      std::ssize(task.training_batch(seed, 0, config.run.batch, config.run.length).labelled);
+  const int64_t target = budget_of(reference, task, labelled);
+  if (target == 0 || budget_of(config, task, labelled) == 0) {
+    user_error("match: {} or {} has no {} to agree in", config.run.attention,
+               config.run.match_reference, config.run.match);
+  }
+  for (const Adjustable& size : adjustable_sizes(config)) {
+    const auto budget = [&](int64_t value) { return budget_of(size.with(value), task, labelled); };
+    if (budget(size.step) == budget(size.most / size.step * size.step)) continue;
+    const int64_t value = nearest_size(size, target, budget);
+    RunConfig sized = size.with(value);
+    sized.match = {size.key, std::to_string(value), target, budget(value)};
+    return sized;
+  }
+  return config;
+}
+
+}  // namespace lengthwise
