@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "experiments/analysis/pairs.h"
+#include "experiments/analysis/pareto.h"
 
 namespace lengthwise {
 namespace {
@@ -192,15 +193,6 @@ std::string batching_of(const Records& records) {
   return tokens.size() == 1 ? fmt::format("{} tokens a batch", *tokens.begin()) : "";
 }
 
-void count_run(const RunRecord& record, LengthStatus& status) {
-  ++status.runs;
-  if (record.ok) {
-    ++status.ok;
-  } else if (status.first_failure.empty()) {
-    status.first_failure = record.status;
-  }
-}
-
 Group make_group(const GroupKey& key, const GroupRuns& runs) {
   Group group{"", key.attention, key.position, key.task, key.norm, runs.settings, {}, {}, {}, {}};
   for (const RunRecord* record : runs.records) {
@@ -212,37 +204,30 @@ Group make_group(const GroupKey& key, const GroupRuns& runs) {
   return group;
 }
 
-bool has_scores(const RunRecord& record) {
-  return std::any_of(record.scores.begin(), record.scores.end(),
-                     [](const NumberByLength& scores) { return !scores.empty(); });
+constexpr std::string_view kLearningRate = "train.learning_rate";
+
+// What tells the variant of a line, its learning rate aside.
+std::string family_of(const Group& group) {
+  std::string family =
+      fmt::format("{}\n{}\n{}\n{}", group.attention, group.position, group.task, group.norm);
+  for (const auto& [key, value] : group.settings) {
+    if (key != kLearningRate) family += fmt::format("\n{}={}", key, value);
+  }
+  return family;
 }
 
-/// One line for each length at which a model of this group was trained and scored. A run that
-/// diverged was trained; of other failures that is not known, so they are counted beside scores
-/// only.
-void add_score_lines(const Records& records, size_t group, std::vector<ScoreLine>& lines) {
-  std::map<int64_t, Records> by_length;
-  for (const RunRecord* record : records) by_length[record->length].push_back(record);
-  for (const auto& [length, runs] : by_length) {
-    ScoreLine line{group, "", length, 0, {}, {}};
-    std::array<std::map<int64_t, std::vector<double>>, kScoreKinds> seeds;
-    bool trained = false;
-    for (const RunRecord* record : runs) {
-      const bool scored = record->ok && has_scores(*record);
-      trained = trained || scored || record->status == "diverged";
-      if (scored || !record->ok) count_run(*record, line.status);
-      if (!scored) continue;
-      line.train_length = record->train_length;
-      for (size_t i = 0; i < kScoreKinds; ++i) {
-        for (const auto& [at, score] : record->scores[i]) seeds[i][at].push_back(score);
-      }
-    }
-    if (!trained) continue;
-    for (size_t i = 0; i < kScoreKinds; ++i) {
-      for (const auto& [at, scores] : seeds[i]) line.scores[i][at] = median(scores);
-    }
-    lines.push_back(std::move(line));
+void add_scores(Comparison& comparison) {
+  std::vector<std::string> families, variants;
+  for (ScoreLine& line : comparison.scores) {
+    const Group& group = comparison.groups[line.group];
+    const auto rate = group.settings.find(std::string(kLearningRate));
+    if (rate != group.settings.end()) line.learning_rate = rate->second;
+    families.push_back(family_of(group));
+    variants.push_back(group.attention);
   }
+  choose_learning_rates(comparison.scores, families, comparison.notes);
+  comparison.paired_differences = paired_differences(comparison.scores, variants);
+  comparison.pareto = pareto_points(comparison);
 }
 
 void label_scores(const std::vector<Group>& groups, std::vector<ScoreLine>& lines) {
@@ -340,12 +325,15 @@ Comparison compare_table(const Table& table, const std::string& file) {
   read_provenance(table, records, comparison);
   const auto grouped = group_runs(records);
   for (const auto& [key, runs] : grouped) {
-    add_score_lines(runs.records, comparison.groups.size(), comparison.scores);
+    for (ScoreLine& line : score_lines(runs.records, comparison.groups.size())) {
+      comparison.scores.push_back(std::move(line));
+    }
     comparison.groups.push_back(make_group(key, runs));
     note_varying_batch(runs.records, comparison);
   }
   label_groups(comparison.groups);
   label_scores(comparison.groups, comparison.scores);
+  add_scores(comparison);
   read_baselines(records, comparison);
   size_t index = 0;
   for (const auto& [key, runs] : grouped) {

@@ -2,15 +2,11 @@
 #pragma once
 #include <set>
 
+#include "experiments/analysis/accuracy.h"
 #include "experiments/analysis/crossover.h"
 #include "experiments/analysis/records.h"
 
 namespace lengthwise {
-
-struct LengthStatus {
-  int64_t runs = 0, ok = 0;
-  std::string first_failure;  // the status of the first run that was not ok
-};
 
 /// The runs that differ in length and seed alone, or in settings that the length decides.
 struct Group {
@@ -33,14 +29,13 @@ struct PairCrossover {
   std::string sentence;
 };
 
-/// The trained runs of one length, scored at several; median over seeds.
-struct ScoreLine {
-  size_t group = 0;
-  std::string label;         // the group's, with the length where a group has several lines
-  int64_t length = 0;        // of the runs
-  int64_t train_length = 0;  // 0 where not known
-  LengthStatus status;       // of the runs that were trained
-  std::array<NumberByLength, kScoreKinds> scores;
+/// What a trained model costs and scores, at its training length. On a front where no other chosen
+/// line of its training length is better in the one without being worse in the other.
+struct ParetoPoint {
+  size_t line = 0;
+  double value = kNotANumber;  // of its primary score, mean over seeds
+  double training_seconds = kNotANumber, peak_total_bytes = kNotANumber, state_bytes = kNotANumber;
+  bool on_front_seconds = false, on_front_bytes = false;
 };
 
 struct FailedRun {
@@ -55,6 +50,8 @@ struct Comparison {
   std::map<std::string, std::set<std::string>> common;  // task, norm, width ...: every value
   std::vector<Group> groups;
   std::vector<ScoreLine> scores;
+  std::vector<PairedDifference> paired_differences;
+  std::vector<ParetoPoint> pareto;
   NumberByLength ngram_bits_per_byte;  // median over runs, by bytes of context
   double chance = kNotANumber;         // NaN where unknown, or where runs differ
   std::vector<FailedRun> failed;

@@ -357,10 +357,13 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
   }
   const auto ngrams = by_coordinate(source, "ngram_bits_per_byte", "context", rows);
   for (size_t row = 0; row < rows; ++row) records[row].ngram_bits_per_byte = ngrams[row];
-  if (source.has("chance")) {
-    const auto& chances = source.numbers("chance", {"run"});
-    for (size_t row = 0; row < rows; ++row) records[row].chance = chances[row];
-  }
+  const auto put_numbers = [&](const std::string& name, double RunRecord::*member) {
+    if (!source.has(name)) return;
+    const auto& values = source.numbers(name, {"run"});
+    for (size_t row = 0; row < rows; ++row) records[row].*member = values[row];
+  };
+  put_numbers("chance", &RunRecord::chance);
+  put_numbers("train_seconds", &RunRecord::training_seconds);
   return records;
 }
 

@@ -66,7 +66,8 @@ struct RunRecord {
   bool machine_loaded = false, machine_shared = false;
   std::array<NumberByLength, kScoreKinds> scores;
   NumberByLength ngram_bits_per_byte;  // by bytes of context
-  double chance = kNotANumber;         // accuracy of a guess, where the file says so
+  double training_seconds = kNotANumber;
+  double chance = kNotANumber;  // accuracy of a guess, where the file says so
   std::string commit, cpu;
 };
 

@@ -5,14 +5,11 @@
 
 #include "base/check.h"
 #include "base/text_table.h"
+#include "experiments/analysis/accuracy_report.h"
+#include "experiments/analysis/length_table.h"
 
 namespace lengthwise {
 namespace {
-
-constexpr size_t kWidth = 110;
-constexpr size_t kFewestLengths = 3;
-
-using Rows = std::vector<std::vector<std::string>>;
 
 const std::vector<Scale>& scales_of(Unit unit) {
   static const std::vector<Scale> kSeconds = {{1e-6, "µs"}, {1e-3, "ms"}, {1, "s"}};
@@ -34,49 +31,12 @@ std::string leading_text(const LeadingExponent& leading) {
   return fmt::format("{}{:.2f}", leading.settled ? "" : "~", leading.value);
 }
 
-std::string failure_text(const std::string& status) {
-  std::string words = status == "out_of_memory" ? "no memory" : status;
-  std::replace(words.begin(), words.end(), '_', ' ');
-  return words;
-}
-
-template <class Map>
-std::vector<int64_t> keys_of(const Map& map) {
-  std::vector<int64_t> keys;
-  for (const auto& [key, value] : map) keys.push_back(key);
-  return keys;
-}
-
 std::vector<int64_t> all_lengths(const Comparison& comparison) {
   std::set<int64_t> lengths;
   for (const Group& group : comparison.groups) {
     for (const int64_t length : keys_of(group.lengths)) lengths.insert(length);
   }
   return {lengths.begin(), lengths.end()};
-}
-
-size_t widest_line(const std::string& text) {
-  size_t widest = 0;
-  for (size_t start = 0; start < text.size();) {
-    const size_t end = std::min(text.find('\n', start), text.size());
-    widest = std::max(widest, display_width(std::string_view(text).substr(start, end - start)));
-    start = end + 1;
-  }
-  return widest;
-}
-
-/// The table that `rows_of` makes of the lengths, without the shortest where all do not fit.
-template <class RowsOf>
-std::string fitting_table(std::vector<int64_t> lengths, const RowsOf& rows_of) {
-  size_t left_out = 0;
-  std::string text = aligned(rows_of(lengths));
-  while (widest_line(text) > kWidth && lengths.size() > kFewestLengths) {
-    lengths.erase(lengths.begin());
-    ++left_out;
-    text = aligned(rows_of(lengths));
-  }
-  if (left_out > 0) text += fmt::format("({} shorter lengths: --json)\n", left_out);
-  return text;
 }
 
 std::vector<double> finite_values(const Comparison& comparison,
@@ -159,78 +119,6 @@ std::string exponent_table(const Comparison& comparison) {
   return text;
 }
 
-std::string score_title(Score score) {
-  switch (score) {
-    case Score::accuracy:
-      return "Accuracy";
-    case Score::loss:
-      return "Loss";
-    case Score::bits_per_byte:
-      return "Bits per byte";
-  }
-  return "";
-}
-
-std::vector<std::string> constant_row(std::string label, double value, size_t columns, bool seeds) {
-  std::vector<std::string> row = {std::move(label)};
-  if (seeds) row.push_back("");
-  row.insert(row.end(), columns, fmt::format("{:.3f}", value));
-  return row;
-}
-
-/// Scores by test length, baselines below; "" where no run has this score.
-std::string score_table(const Comparison& comparison, Score score) {
-  const size_t kind = static_cast<size_t>(score);
-  std::set<int64_t> tested, trained;
-  bool seeds = false;
-  for (const ScoreLine& line : comparison.scores) {
-    for (const int64_t length : keys_of(line.scores[kind])) tested.insert(length);
-    seeds = seeds || line.status.runs > 1;
-    if (line.status.ok > 0) trained.insert(line.train_length);
-  }
-  if (tested.empty()) return "";
-  const auto rows_of = [&](const std::vector<int64_t>& lengths) {
-    std::vector<std::string> header = {"test length"};
-    if (seeds) header.push_back("seeds");
-    for (const int64_t length : lengths) header.push_back(std::to_string(length));
-    Rows rows = {header, {"-"}};
-    for (const ScoreLine& line : comparison.scores) {
-      std::vector<std::string> row = {line.label};
-      const LengthStatus& status = line.status;
-      if (seeds) {
-        row.push_back(status.ok == status.runs ? std::to_string(status.runs)
-                                               : fmt::format("{} of {}", status.ok, status.runs));
-      }
-      for (const int64_t length : lengths) {
-        const auto value = line.scores[kind].find(length);
-        row.push_back(value != line.scores[kind].end() ? fmt::format("{:.3f}", value->second)
-                      : status.ok == 0                 ? failure_text(status.first_failure)
-                                                       : "-");
-      }
-      rows.push_back(row);
-    }
-    if (score == Score::bits_per_byte) {
-      for (const auto& [context, bits] : comparison.ngram_bits_per_byte) {
-        const auto label =
-            fmt::format("byte n-gram, {} byte{} of context", context, context == 1 ? "" : "s");
-        rows.push_back(constant_row(label, bits, lengths.size(), seeds));
-      }
-      rows.push_back(constant_row("chance (256 bytes alike)", 8, lengths.size(), seeds));
-    }
-    if (score == Score::accuracy && std::isfinite(comparison.chance)) {
-      rows.push_back(constant_row("chance", comparison.chance, lengths.size(), seeds));
-    }
-    return rows;
-  };
-  const std::vector<int64_t> lengths(tested.begin(), tested.end());
-  std::string title = score_title(score) + " by test length";
-  if (trained.size() == 1 && *trained.begin() > 0) {
-    title += fmt::format(", trained at length {}", *trained.begin());
-  }
-  if (seeds) title += ", median over seeds";
-  return "\n" + title + "\n" + fitting_table(lengths, rows_of);
-}
-
 /// A commit is a long hexadecimal number with, perhaps, "-dirty" behind it.
 std::string short_commit(const std::string& commit) {
   const size_t digits = std::min(commit.find_first_not_of("0123456789abcdef"), commit.size());
@@ -306,8 +194,7 @@ std::string comparison_text(const Comparison& comparison) {
     text += quantity_table(comparison, "Memory of decoding", {Quantity::state_bytes},
                            {"remembered by all layers"});
   }
-  for (size_t i = 0; i < kScoreKinds; ++i) text += score_table(comparison, static_cast<Score>(i));
-  return text + failed_table(comparison);
+  return text + accuracy_text(comparison) + failed_table(comparison);
 }
 
 }  // namespace lengthwise

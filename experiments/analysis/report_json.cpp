@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "experiments/analysis/accuracy_report.h"
 #include "experiments/analysis/report.h"
 
 namespace lengthwise {
@@ -160,20 +161,6 @@ json environment_json(const Comparison& comparison) {
           {"commands", commands}};
 }
 
-json score_json(const Comparison& comparison, const ScoreLine& line) {
-  json result = {{"label", line.label},      {"group", comparison.groups.at(line.group).label},
-                 {"length", line.length},    {"train_length", line.train_length},
-                 {"runs", line.status.runs}, {"ok", line.status.ok}};
-  for (size_t i = 0; i < kScoreKinds; ++i) {
-    json scores = json::array();
-    for (const auto& [at, value] : line.scores[i]) {
-      scores.push_back({{"test_length", at}, {"value", number(value)}});
-    }
-    result[std::string(score_name(static_cast<Score>(i)))] = scores;
-  }
-  return result;
-}
-
 }  // namespace
 
 json comparison_json(const Comparison& comparison) {
@@ -192,10 +179,8 @@ json comparison_json(const Comparison& comparison) {
   for (const PairCrossover& pair : comparison.crossovers) {
     result["crossovers"].push_back(crossover_json(comparison, pair));
   }
-  json groups = json::array(), scores = json::array(), ngrams = json::array(),
-       failed = json::array();
+  json groups = json::array(), ngrams = json::array(), failed = json::array();
   for (const Group& group : comparison.groups) groups.push_back(group_json(group));
-  for (const ScoreLine& line : comparison.scores) scores.push_back(score_json(comparison, line));
   for (const auto& [context, bits] : comparison.ngram_bits_per_byte) {
     ngrams.push_back({{"context_bytes", context}, {"bits_per_byte", number(bits)}});
   }
@@ -207,7 +192,7 @@ json comparison_json(const Comparison& comparison) {
                       {"status", run.status}});
   }
   result["groups"] = groups;
-  result["scores"] = scores;
+  add_accuracy_json(comparison, result);
   result["ngram_bits_per_byte"] = ngrams;
   result["not_ok"] = failed;
   return result;

@@ -1,0 +1,88 @@
+// What trained models score: every seed, since training is often all or nothing and a mean hides
+// it.
+#pragma once
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "experiments/analysis/records.h"
+
+namespace lengthwise {
+
+/// A model has solved a task whose answers are right or wrong from this accuracy on, at the length
+/// that it was trained at.
+inline constexpr double kSolvedAccuracy = 0.95;
+/// What a model must score at a length to count as serving it: this accuracy, after RULER (Hsieh et
+/// al. 2024, arXiv 2404.06654), or bits per byte of at most so many times those at its training
+/// length.
+inline constexpr double kServedAccuracy = 0.85;
+inline constexpr double kServedBitsRatio = 1.05;
+
+struct LengthStatus {
+  int64_t runs = 0, ok = 0;
+  std::string first_failure;  // the status of the first run that was not ok
+};
+void count_run(const RunRecord& record, LengthStatus& status);
+
+struct SeedScore {
+  int64_t seed = 0;
+  std::array<NumberByLength, kScoreKinds> scores;
+  double training_seconds = kNotANumber;
+  bool solved = false;  // of a task in accuracy
+};
+
+/// Over seeds, at each test length.
+struct ScoreSpread {
+  NumberByLength median, mean;
+  std::map<int64_t, Interval> interval;  // of the mean, by Student's t; open with one seed
+};
+
+/// The trained runs of one group and length, scored at several lengths.
+struct ScoreLine {
+  size_t group = 0;
+  std::string label;         // the group's, with the length where a group has several lines
+  int64_t length = 0;        // of the runs
+  int64_t train_length = 0;  // 0 where not known
+  LengthStatus status;       // of the runs that were trained
+  std::vector<SeedScore> seeds;
+  std::array<ScoreSpread, kScoreKinds> scores;
+  int64_t effective_length = 0;  // the longest served, with all shorter ones; 0 where none is
+  /// "0.003": the rate of these runs, where runs of the variant differ in it alone.
+  std::string learning_rate;
+  bool chosen = true;           // its rate did best on the selection seed
+  int64_t selection_seed = -1;  // not among `seeds`; -1 where no rate was chosen by another seed
+
+  bool in_bits() const { return !of(Score::bits_per_byte).mean.empty(); }
+  /// Bits per byte where there are any, else accuracy.
+  Score primary() const { return in_bits() ? Score::bits_per_byte : Score::accuracy; }
+  const ScoreSpread& of(Score score) const { return scores[static_cast<size_t>(score)]; }
+  int64_t solved() const;
+};
+
+/// One line for each length at which a model of this group was trained and scored. A run that
+/// diverged was trained; of other failures that is not known, so they are counted beside scores
+/// only.
+std::vector<ScoreLine> score_lines(std::span<const RunRecord* const> records, size_t group);
+
+/// Of lines of one variant and length that differ in the learning rate alone (`families` gives each
+/// line's), the one that is best at its training length on the lowest seed is chosen; that seed is
+/// then left out of all of them, where there are others. Says so in the notes.
+void choose_learning_rates(std::vector<ScoreLine>& lines, const std::vector<std::string>& families,
+                           std::vector<std::string>& notes);
+
+/// The same seeds of two lines: the same data, the same draws.
+struct PairedDifference {
+  size_t left = 0, right = 0;  // lines
+  Score score{};
+  int64_t test_length = 0, seeds = 0;
+  double difference = kNotANumber;  // left - right, mean over seeds
+  Interval interval;                // open with one seed
+};
+
+/// Of chosen lines of one training length, to the right of each pair `full`, `flash`, or where
+/// neither is there every other line.
+std::vector<PairedDifference> paired_differences(const std::vector<ScoreLine>& lines,
+                                                 const std::vector<std::string>& variants);
+
+}  // namespace lengthwise

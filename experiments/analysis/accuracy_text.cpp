@@ -1,0 +1,201 @@
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "experiments/analysis/accuracy_report.h"
+#include "experiments/analysis/length_table.h"
+
+namespace lengthwise {
+namespace {
+
+std::string score_title(Score score) {
+  switch (score) {
+    case Score::accuracy:
+      return "Accuracy";
+    case Score::loss:
+      return "Loss";
+    case Score::bits_per_byte:
+      return "Bits per byte";
+  }
+  return "";
+}
+
+// What a table shows of a line beside its scores.
+struct Columns {
+  bool seeds = false, solved = false, serves = false;
+};
+
+std::string with_reach(double mean, const Interval& interval, const char* format) {
+  std::string text = fmt::format(fmt::runtime(format), mean);
+  if (std::isfinite(interval.high)) text += fmt::format(" ±{:.3f}", interval.high - mean);
+  return text;
+}
+
+std::vector<std::string> constant_row(std::string label, double value, size_t columns,
+                                      const Columns& shown) {
+  std::vector<std::string> row = {std::move(label)};
+  if (shown.seeds) row.push_back("");
+  if (shown.solved) row.push_back("");
+  row.insert(row.end(), columns, fmt::format("{:.3f}", value));
+  return row;
+}
+
+std::vector<std::string> score_row(const ScoreLine& line, Score score, const Columns& shown,
+                                   const std::vector<int64_t>& lengths) {
+  const LengthStatus& status = line.status;
+  const ScoreSpread& spread = line.of(score);
+  std::vector<std::string> row = {line.label};
+  if (shown.seeds) {
+    const size_t scored = line.seeds.size();
+    const bool all = status.ok == status.runs;
+    row.push_back(all ? std::to_string(scored) : fmt::format("{} of {}", status.ok, status.runs));
+  }
+  if (shown.solved) row.push_back(fmt::format("{}/{}", line.solved(), line.seeds.size()));
+  for (const int64_t length : lengths) {
+    const auto mean = spread.mean.find(length);
+    row.push_back(mean != spread.mean.end()
+                      ? with_reach(mean->second, spread.interval.at(length), "{:.3f}")
+                  : status.ok == 0 ? failure_text(status.first_failure)
+                                   : "-");
+  }
+  if (shown.serves) {
+    row.push_back(line.effective_length > 0 ? std::to_string(line.effective_length) : "-");
+  }
+  return row;
+}
+
+std::string served_rule(const Comparison& comparison) {
+  for (const ScoreLine& line : comparison.scores) {
+    if (line.in_bits()) {
+      return fmt::format(
+          "serves: the longest length, with all shorter ones, at no more than {} "
+          "times the bits at the training length\n",
+          kServedBitsRatio);
+    }
+  }
+  return fmt::format(
+      "serves: the longest length, with all shorter ones, at an accuracy of at least "
+      "{}\n",
+      kServedAccuracy);
+}
+
+/// Scores by test length, baselines below; "" where no run has this score.
+std::string score_table(const Comparison& comparison, Score score) {
+  std::set<int64_t> tested, trained;
+  Columns shown;
+  bool is_primary = false;
+  for (const ScoreLine& line : comparison.scores) {
+    if (!line.chosen) continue;
+    for (const int64_t length : keys_of(line.of(score).mean)) tested.insert(length);
+    shown.seeds = shown.seeds || line.status.runs > 1;
+    if (line.status.ok > 0) trained.insert(line.train_length);
+    is_primary = is_primary || line.primary() == score;
+  }
+  if (tested.empty()) return "";
+  shown.solved = is_primary && score == Score::accuracy;
+  shown.serves = is_primary && tested.size() > 1;
+  const auto rows_of = [&](const std::vector<int64_t>& lengths) {
+    std::vector<std::string> header = {"test length"};
+    if (shown.seeds) header.emplace_back("seeds");
+    if (shown.solved) header.emplace_back("solved");
+    for (const int64_t length : lengths) header.push_back(std::to_string(length));
+    if (shown.serves) header.emplace_back("serves");
+    Rows rows = {header, {"-"}};
+    for (const ScoreLine& line : comparison.scores) {
+      if (line.chosen) rows.push_back(score_row(line, score, shown, lengths));
+    }
+    if (score == Score::bits_per_byte) {
+      for (const auto& [context, bits] : comparison.ngram_bits_per_byte) {
+        const auto label =
+            fmt::format("byte n-gram, {} byte{} of context", context, context == 1 ? "" : "s");
+        rows.push_back(constant_row(label, bits, lengths.size(), shown));
+      }
+      rows.push_back(constant_row("chance (256 bytes alike)", 8, lengths.size(), shown));
+    }
+    if (score == Score::accuracy && std::isfinite(comparison.chance)) {
+      rows.push_back(constant_row("chance", comparison.chance, lengths.size(), shown));
+    }
+    return rows;
+  };
+  std::string title = score_title(score) + " by test length";
+  if (trained.size() == 1 && *trained.begin() > 0) {
+    title += fmt::format(", trained at length {}", *trained.begin());
+  }
+  if (shown.seeds) title += ", mean over seeds ± half its 95 % interval";
+  std::string text = "\n" + title + "\n" + fitting_table({tested.begin(), tested.end()}, rows_of);
+  if (shown.solved) {
+    text += fmt::format("solved: seeds with an accuracy of at least {} at the training length\n",
+                        kSolvedAccuracy);
+  }
+  if (shown.serves) text += served_rule(comparison);
+  return text;
+}
+
+std::string rates_left_out(const Comparison& comparison) {
+  const auto others = std::count_if(comparison.scores.begin(), comparison.scores.end(),
+                                    [](const ScoreLine& line) { return !line.chosen; });
+  return others == 0
+             ? ""
+             : fmt::format("({} lines of learning rates that were not chosen: --json)\n", others);
+}
+
+// Those of one pair in a row; only where there are seeds enough for an interval.
+std::string paired_table(const Comparison& comparison) {
+  std::set<int64_t> tested;
+  std::map<std::pair<size_t, size_t>, std::map<int64_t, const PairedDifference*>> pairs;
+  for (const PairedDifference& pair : comparison.paired_differences) {
+    if (pair.seeds < 2) continue;
+    tested.insert(pair.test_length);
+    pairs[{pair.right, pair.left}][pair.test_length] = &pair;
+  }
+  if (pairs.empty()) return "";
+  const auto rows_of = [&](const std::vector<int64_t>& lengths) {
+    std::vector<std::string> header = {"test length"};
+    for (const int64_t length : lengths) header.push_back(std::to_string(length));
+    Rows rows = {header, {"-"}};
+    for (const auto& [lines, by_length] : pairs) {
+      std::vector<std::string> row = {fmt::format("{} - {}", comparison.scores[lines.second].label,
+                                                  comparison.scores[lines.first].label)};
+      for (const int64_t length : lengths) {
+        const auto found = by_length.find(length);
+        row.push_back(found == by_length.end() ? "-"
+                                               : with_reach(found->second->difference,
+                                                            found->second->interval, "{:+.3f}"));
+      }
+      rows.push_back(row);
+    }
+    return rows;
+  };
+  const Score score = comparison.paired_differences.front().score;
+  return fmt::format("\nPaired differences in {}: the same seeds, mean ± half its 95 % interval\n",
+                     score == Score::accuracy ? "accuracy" : "bits per byte") +
+         fitting_table({tested.begin(), tested.end()}, rows_of);
+}
+
+std::string pareto_table(const Comparison& comparison) {
+  if (comparison.pareto.size() < 2) return "";
+  const bool bits = comparison.scores[comparison.pareto.front().line].in_bits();
+  Rows rows = {{"at the training length", bits ? "bits per byte" : "accuracy", "training, s",
+                "peak, MiB", "state, KiB"},
+               {"-"}};
+  for (const ParetoPoint& point : comparison.pareto) {
+    const auto marked = [](double value, bool on_front) {
+      return short_number(value) + (on_front ? "*" : " ");
+    };
+    rows.push_back({comparison.scores[point.line].label, fmt::format("{:.3f}", point.value),
+                    marked(point.training_seconds, point.on_front_seconds),
+                    marked(point.peak_total_bytes / 0x1p20, point.on_front_bytes),
+                    short_number(point.state_bytes / 0x1p10)});
+  }
+  return "\nWhat the score costs (*: no other is both better and cheaper)\n" + aligned(rows);
+}
+
+}  // namespace
+
+std::string accuracy_text(const Comparison& comparison) {
+  std::string text;
+  for (size_t i = 0; i < kScoreKinds; ++i) text += score_table(comparison, static_cast<Score>(i));
+  return text + rates_left_out(comparison) + paired_table(comparison) + pareto_table(comparison);
+}
+
+}  // namespace lengthwise
