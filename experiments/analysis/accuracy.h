@@ -42,6 +42,7 @@ struct ScoreSpread {
 struct ScoreLine {
   size_t group = 0;
   std::string label;         // the group's, with the length where a group has several lines
+  Settings training;         // of how it was trained, that vary within the group
   int64_t length = 0;        // of the runs
   int64_t train_length = 0;  // 0 where not known
   LengthStatus status;       // of the runs that were trained

@@ -45,6 +45,11 @@ std::set<std::string> setting_keys(const Records& records) {
   return keys;
 }
 
+/// It changes what is learned, and nothing of what a step costs.
+bool is_of_training(const std::string& key) {
+  return (key.starts_with("train.") && key != "train.checkpoint") || key.starts_with("eval.");
+}
+
 /// Settings that differ between runs of one length. One that the length decides, such as a batch of
 /// a fixed number of tokens, belongs to the law and must not tear a group into single lengths.
 std::set<std::string> dividing_keys(const Records& records) {
@@ -104,7 +109,8 @@ std::map<GroupKey, GroupRuns> group_runs(const std::vector<RunRecord>& records) 
   }
   std::map<GroupKey, GroupRuns> groups;
   for (const auto& [variant, runs] : variants) {
-    const std::set<std::string> keys = dividing_keys(runs);
+    std::set<std::string> keys = dividing_keys(runs);
+    std::erase_if(keys, is_of_training);
     for (const RunRecord* record : runs) {
       GroupKey key = variant;
       Settings settings;
@@ -206,24 +212,39 @@ Group make_group(const GroupKey& key, const GroupRuns& runs) {
 
 constexpr std::string_view kLearningRate = "train.learning_rate";
 
-// What tells the variant of a line, its learning rate aside.
-std::string family_of(const Group& group) {
-  std::string family =
-      fmt::format("{}\n{}\n{}\n{}", group.attention, group.position, group.task, group.norm);
-  for (const auto& [key, value] : group.settings) {
-    if (key != kLearningRate) family += fmt::format("\n{}={}", key, value);
+/// Of one group, apart where runs of one length differ in how they were trained.
+std::vector<ScoreLine> score_lines_of(const Records& records, size_t group) {
+  std::set<std::string> keys = dividing_keys(records);
+  std::erase_if(keys, [](const std::string& key) { return !is_of_training(key); });
+  std::map<Settings, Records> trainings;
+  for (const RunRecord* record : records) {
+    Settings settings;
+    for (const std::string& key : keys) settings[key] = setting_of(*record, key);
+    trainings[settings].push_back(record);
   }
-  return family;
+  std::vector<ScoreLine> lines;
+  for (const auto& [settings, runs] : trainings) {
+    for (ScoreLine& line : score_lines(runs, group)) {
+      line.training = settings;
+      lines.push_back(std::move(line));
+    }
+  }
+  return lines;
 }
 
 void add_scores(Comparison& comparison) {
   std::vector<std::string> families, variants;
   for (ScoreLine& line : comparison.scores) {
-    const Group& group = comparison.groups[line.group];
-    const auto rate = group.settings.find(std::string(kLearningRate));
-    if (rate != group.settings.end()) line.learning_rate = rate->second;
-    families.push_back(family_of(group));
-    variants.push_back(group.attention);
+    std::string family = std::to_string(line.group);
+    for (const auto& [key, value] : line.training) {
+      if (key == kLearningRate) {
+        line.learning_rate = value;
+      } else {
+        family += fmt::format("\n{}={}", key, value);
+      }
+    }
+    families.push_back(family);
+    variants.push_back(comparison.groups[line.group].attention);
   }
   choose_learning_rates(comparison.scores, families, comparison.notes);
   comparison.paired_differences = paired_differences(comparison.scores, variants);
@@ -232,9 +253,11 @@ void add_scores(Comparison& comparison) {
 
 void label_scores(const std::vector<Group>& groups, std::vector<ScoreLine>& lines) {
   for (ScoreLine& line : lines) {
-    const auto same = [&](const ScoreLine& other) { return other.group == line.group; };
-    line.label = groups[line.group].label;
-    if (std::count_if(lines.begin(), lines.end(), same) > 1) {
+    const auto other_length = [&](const ScoreLine& other) {
+      return other.group == line.group && other.length != line.length;
+    };
+    line.label = groups[line.group].label + settings_label(line.training);
+    if (std::any_of(lines.begin(), lines.end(), other_length)) {
       line.label += fmt::format(" length={}", line.length);
     }
   }
@@ -325,7 +348,7 @@ Comparison compare_table(const Table& table, const std::string& file) {
   read_provenance(table, records, comparison);
   const auto grouped = group_runs(records);
   for (const auto& [key, runs] : grouped) {
-    for (ScoreLine& line : score_lines(runs.records, comparison.groups.size())) {
+    for (ScoreLine& line : score_lines_of(runs.records, comparison.groups.size())) {
       comparison.scores.push_back(std::move(line));
     }
     comparison.groups.push_back(make_group(key, runs));
