@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/check.h"
+#include "experiments/analysis/pairs.h"
 
 namespace lengthwise {
 namespace {
@@ -147,26 +148,48 @@ void label_groups(std::vector<Group>& groups) {
   }
 }
 
-GrowthLaw growth_law(const Records& records, size_t quantity) {
-  std::map<int64_t, std::vector<double>> by_length;
+GrowthLaw law_of(const Records& records, size_t quantity) {
+  Curve curve;
   for (const RunRecord* record : records) {
-    if (record->ok) by_length[record->length].push_back(record->quantities[quantity]);
+    const double value = record->quantities[quantity];
+    if (!record->ok || !std::isfinite(value) || value <= 0) continue;
+    Cell& cell = curve[record->length];
+    const int64_t repeats = record->repeats[quantity];
+    cell.repeats = cell.processes.empty() ? repeats : std::min(cell.repeats, repeats);
+    cell.processes.push_back(value);
+    cell.probe_rates.push_back(record->probe_flops_per_second);
   }
-  GrowthLaw law;
-  std::vector<int64_t> lengths;
-  std::vector<double> values;
-  for (auto& [length, seeds] : by_length) {
-    const double value = median(std::move(seeds));
-    if (!std::isfinite(value)) continue;
-    law.values[length] = value;
-    lengths.push_back(length);
-    values.push_back(value);
+  return growth_law(std::move(curve),
+                    quantity_info(static_cast<Quantity>(quantity)).unit != Unit::seconds);
+}
+
+std::map<int64_t, PartValues> parts_of(const Records& records, size_t quantity) {
+  std::map<int64_t, std::array<std::vector<double>, kParts.size()>> processes;
+  for (const RunRecord* record : records) {
+    if (!record->ok) continue;
+    for (size_t part = 0; part < kParts.size(); ++part) {
+      processes[record->length][part].push_back(record->parts[quantity][part]);
+    }
   }
-  law.slope = raw_slope(lengths, values);
-  if (quantity_info(static_cast<Quantity>(quantity)).unit != Unit::seconds) {
-    law.leading = leading_exponent(lengths, values);
+  std::map<int64_t, PartValues> result;
+  for (auto& [length, values] : processes) {
+    for (size_t part = 0; part < kParts.size(); ++part) {
+      result[length][part] = median_of(values[part]);
+    }
   }
-  return law;
+  return result;
+}
+
+std::string batching_of(const Records& records) {
+  std::set<int64_t> batches, tokens;
+  for (const RunRecord* record : records) {
+    const auto batch = record->sizes.find("batch");
+    if (batch == record->sizes.end()) return "";
+    batches.insert(batch->second);
+    tokens.insert(batch->second * record->length);
+  }
+  if (batches.size() == 1) return fmt::format("batch {}", *batches.begin());
+  return tokens.size() == 1 ? fmt::format("{} tokens a batch", *tokens.begin()) : "";
 }
 
 void count_run(const RunRecord& record, LengthStatus& status) {
@@ -179,11 +202,13 @@ void count_run(const RunRecord& record, LengthStatus& status) {
 }
 
 Group make_group(const GroupKey& key, const GroupRuns& runs) {
-  Group group{"", key.attention, key.position, key.task, key.norm, runs.settings, {}, {}};
+  Group group{"", key.attention, key.position, key.task, key.norm, runs.settings, {}, {}, {}, {}};
   for (const RunRecord* record : runs.records) {
     count_run(*record, group.lengths[record->length]);
   }
-  for (size_t i = 0; i < kQuantities; ++i) group.laws[i] = growth_law(runs.records, i);
+  group.batching = batching_of(runs.records);
+  for (size_t i = 0; i < kQuantities; ++i) group.laws[i] = law_of(runs.records, i);
+  for (size_t i = 0; i < kPartedQuantities; ++i) group.parts[i] = parts_of(runs.records, i);
   return group;
 }
 
@@ -284,6 +309,8 @@ void read_provenance(const Table& table, const std::vector<RunRecord>& records,
   for (const RunRecord& record : records) {
     ++comparison.commits[record.commit];
     ++comparison.cpus[record.cpu];
+    comparison.loaded_runs += record.machine_loaded ? 1 : 0;
+    comparison.shared_runs += record.machine_shared ? 1 : 0;
     comparison.common["position"].insert(record.position);
     comparison.common["task"].insert(record.task);
     comparison.common["norm"].insert(record.norm);
@@ -328,6 +355,8 @@ Comparison compare_table(const Table& table, const std::string& file) {
       comparison.failed.push_back({run->run_id, label, run->status, run->length, run->seed});
     }
   }
+  comparison.crossovers = pair_crossovers(comparison.groups);
+  comparison.summary = summary_sentences(comparison);
   return comparison;
 }
 

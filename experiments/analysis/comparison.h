@@ -2,6 +2,7 @@
 #pragma once
 #include <set>
 
+#include "experiments/analysis/crossover.h"
 #include "experiments/analysis/records.h"
 
 namespace lengthwise {
@@ -11,20 +12,25 @@ struct LengthStatus {
   std::string first_failure;  // the status of the first run that was not ok
 };
 
-/// One quantity of one group: its values where runs were ok, and how they grow.
-struct GrowthLaw {
-  NumberByLength values;  // median over seeds
-  RawSlope slope;
-  LeadingExponent leading;  // of FLOPs and bytes only: seconds are not exact
-};
-
 /// The runs that differ in length and seed alone, or in settings that the length decides.
 struct Group {
   std::string label;  // "windowed rotary window=64": only what tells groups of this file apart
   std::string attention, position, task, norm;
   Settings settings;  // that vary between runs of this variant
   std::map<int64_t, LengthStatus> lengths;
+  std::string batching;  // "batch 1", "8192 tokens a batch", or "" where it is neither
   std::array<GrowthLaw, kQuantities> laws;
+  std::array<std::map<int64_t, PartValues>, kPartedQuantities> parts;  // medians over processes
+};
+
+/// Two groups and one quantity.
+struct PairCrossover {
+  Quantity quantity{};
+  size_t later = 0, earlier = 0;  // groups: `later` is lower at long lengths
+  Crossover crossover;
+  std::string batching;
+  bool reference = false;  // one of them is `flash` or `full`
+  std::string sentence;
 };
 
 /// The trained runs of one length, scored at several; median over seeds.
@@ -52,7 +58,10 @@ struct Comparison {
   NumberByLength ngram_bits_per_byte;  // median over runs, by bytes of context
   double chance = kNotANumber;         // NaN where unknown, or where runs differ
   std::vector<FailedRun> failed;
-  std::vector<std::string> notes;  // what a reader must know before trusting a number
+  std::vector<PairCrossover> crossovers;
+  int64_t loaded_runs = 0, shared_runs = 0;  // timed beside other work
+  std::vector<std::string> summary;          // sentences, the most important first
+  std::vector<std::string> notes;            // what a reader must know before trusting a number
 };
 
 /// Groups, medians, exponents. UserError names the file and the column that is not as expected.

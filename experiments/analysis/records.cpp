@@ -23,17 +23,19 @@ class ColumnSource {
   }
 
   /// Integers and flags as numbers too.
-  std::vector<double> numbers(const std::string& name,
-                              const std::vector<std::string>& dimensions) const {
+  const std::vector<double>& numbers(const std::string& name,
+                                     const std::vector<std::string>& dimensions) const {
     const Column& column = find(name, dimensions);
     if (const auto* found = std::get_if<Column::Numbers>(&column.values)) return *found;
-    if (const auto* found = std::get_if<Column::Integers>(&column.values)) {
-      return {found->begin(), found->end()};
+    std::vector<double>& numbers = converted_[name];
+    if (const auto* integers = std::get_if<Column::Integers>(&column.values)) {
+      numbers.assign(integers->begin(), integers->end());
+    } else if (const auto* flags = std::get_if<Column::Flags>(&column.values)) {
+      numbers.assign(flags->begin(), flags->end());
+    } else {
+      user_error("{}: column '{}' holds text, expected numbers", file_, name);
     }
-    if (const auto* found = std::get_if<Column::Flags>(&column.values)) {
-      return {found->begin(), found->end()};
-    }
-    user_error("{}: column '{}' holds text, expected numbers", file_, name);
+    return numbers;
   }
 
   const Column::Integers& integers(const std::string& name, const std::string& dimension) const {
@@ -98,71 +100,141 @@ class ColumnSource {
 
   const Table& table_;
   const std::string& file_;
+  mutable std::map<std::string, std::vector<double>> converted_;
 };
 
-/// One number of each row: at [row, offset + 0 * stride], [row, offset + 1 * stride] ...
-std::vector<double> over_rows(const std::vector<double>& values, size_t rows, size_t offset,
-                              size_t stride, double (*reduce)(std::vector<double>)) {
-  std::vector<double> result;
+/// Of each row the numbers at [row, offset + 0 * stride], [row, offset + 1 * stride] ...; sink(row,
+/// numbers), which may reorder them.
+template <class Sink>
+void over_rows(const std::vector<double>& values, size_t rows, size_t offset, size_t stride,
+               const Sink& sink) {
   const size_t width = rows == 0 ? 0 : values.size() / rows;
+  std::vector<double> taken;
   for (size_t row = 0; row < rows; ++row) {
-    std::vector<double> taken;
+    taken.clear();
     for (size_t i = offset; i < width; i += stride) taken.push_back(values[row * width + i]);
-    result.push_back(reduce(std::move(taken)));
+    sink(row, taken);
   }
-  return result;
 }
 
-double sum(std::vector<double> values) {
+double sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-std::vector<double> quantity_of_rows(const ColumnSource& source, Quantity quantity, size_t rows) {
-  const size_t scopes = static_cast<size_t>(source.extent("scope"));
-  const size_t attention = source.place("scope", "attention");
-  const auto repeats = [&](const std::string& name) {
-    return over_rows(source.numbers(name, {"run", "repeat"}), rows, 0, 1, median);
-  };
-  const auto attention_repeats = [&](const std::string& name) {
-    const auto values = source.numbers(name, {"run", "repeat", "scope"});
-    return over_rows(values, rows, attention, scopes, median);
-  };
-  const auto attention_flops = [&](const std::string& name) {
-    return over_rows(source.numbers(name, {"run", "scope"}), rows, attention, scopes, sum);
-  };
-  const bool of_decoding = quantity >= Quantity::decode_step_attention_seconds;
-  if (of_decoding && !source.has("state_bytes")) return std::vector<double>(rows, kNotANumber);
-  switch (quantity) {
-    case Quantity::training_step_attention_seconds:
-      return attention_repeats("training_step_scope_seconds");
-    case Quantity::training_step_seconds:
-      return repeats("training_step_seconds");
-    case Quantity::forward_attention_seconds:
-      return attention_repeats("forward_scope_seconds");
-    case Quantity::forward_seconds:
-      return repeats("forward_seconds");
-    case Quantity::training_step_attention_flops:
-      return attention_flops("training_step_flops");
-    case Quantity::training_step_flops:
-      return over_rows(source.numbers("training_step_flops", {"run", "scope"}), rows, 0, 1, sum);
-    case Quantity::attention_activation_bytes: {
-      const size_t tags = static_cast<size_t>(source.extent("tag"));
-      const size_t place = attention * tags + source.place("tag", "activations");
-      const auto values = source.numbers("live_bytes", {"run", "scope", "tag"});
-      return over_rows(values, rows, place, scopes * tags, sum);
-    }
-    case Quantity::peak_total_bytes:
-      return source.numbers("peak_total_bytes", {"run"});
-    case Quantity::decode_step_attention_seconds:
-      return attention_repeats("decode_step_scope_seconds");
-    case Quantity::decode_step_seconds:
-      return repeats("decode_step_seconds");
-    case Quantity::decode_step_attention_flops:
-      return attention_flops("decode_step_flops");
-    case Quantity::state_bytes:
-      return source.numbers("state_bytes", {"run"});
+int64_t finite_count(const std::vector<double>& values) {
+  return std::count_if(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+/// Columns [run, repeat], [run, repeat, scope] and [run, scope] into the records' quantities.
+class QuantityReader {
+ public:
+  QuantityReader(const ColumnSource& source, std::vector<RunRecord>& records)
+      : source_(source),
+        records_(records),
+        scopes_(static_cast<size_t>(source.extent("scope"))),
+        attention_(source.place("scope", "attention")) {}
+
+  void repeats(const std::string& name, Quantity quantity) {
+    put_medians(source_.numbers(name, {"run", "repeat"}), 0, 1, quantity);
   }
-  return {};
+
+  void attention_repeats(const std::string& name, Quantity quantity) {
+    put_medians(source_.numbers(name, {"run", "repeat", "scope"}), attention_, scopes_, quantity);
+  }
+
+  void attention_sum(const std::string& name, Quantity quantity) {
+    put_sums(source_.numbers(name, {"run", "scope"}), attention_, scopes_, quantity);
+  }
+
+  void sum_of_scopes(const std::string& name, Quantity quantity) {
+    put_sums(source_.numbers(name, {"run", "scope"}), 0, 1, quantity);
+  }
+
+  void attention_activations(const std::string& name, Quantity quantity) {
+    const size_t tags = static_cast<size_t>(source_.extent("tag"));
+    const size_t place = attention_ * tags + source_.place("tag", "activations");
+    put_sums(source_.numbers(name, {"run", "scope", "tag"}), place, scopes_ * tags, quantity);
+  }
+
+  void number(const std::string& name, Quantity quantity) {
+    put_sums(source_.numbers(name, {"run"}), 0, 1, quantity);
+  }
+
+  void parts(const std::string& name, const std::vector<std::string>& dimensions,
+             PartedQuantity quantity) {
+    const std::vector<double>& values = source_.numbers(name, dimensions);
+    for (size_t part = 0; part < kParts.size(); ++part) {
+      const size_t place = source_.place("scope", std::string(kParts[part]));
+      over_rows(values, records_.size(), place, scopes_,
+                [&](size_t row, std::vector<double>& taken) {
+                  records_[row].parts[static_cast<size_t>(quantity)][part] = median_of(taken);
+                });
+    }
+  }
+
+ private:
+  void put_medians(const std::vector<double>& values, size_t offset, size_t stride,
+                   Quantity quantity) {
+    const size_t place = static_cast<size_t>(quantity);
+    over_rows(values, records_.size(), offset, stride, [&](size_t row, std::vector<double>& taken) {
+      records_[row].repeats[place] = finite_count(taken);
+      records_[row].quantities[place] = median_of(taken);
+    });
+  }
+
+  void put_sums(const std::vector<double>& values, size_t offset, size_t stride,
+                Quantity quantity) {
+    const size_t place = static_cast<size_t>(quantity);
+    over_rows(values, records_.size(), offset, stride, [&](size_t row, std::vector<double>& taken) {
+      records_[row].quantities[place] = sum(taken);
+      records_[row].repeats[place] = std::isfinite(sum(taken)) ? 1 : 0;
+    });
+  }
+
+  const ColumnSource& source_;
+  std::vector<RunRecord>& records_;
+  size_t scopes_, attention_;
+};
+
+void read_quantities(const ColumnSource& source, std::vector<RunRecord>& records) {
+  for (RunRecord& record : records) {
+    record.quantities.fill(kNotANumber);
+    for (PartValues& values : record.parts) values.fill(kNotANumber);
+  }
+  QuantityReader read(source, records);
+  read.attention_repeats("training_step_scope_seconds", Quantity::training_step_attention_seconds);
+  read.repeats("training_step_seconds", Quantity::training_step_seconds);
+  read.attention_repeats("forward_scope_seconds", Quantity::forward_attention_seconds);
+  read.repeats("forward_seconds", Quantity::forward_seconds);
+  read.attention_sum("training_step_flops", Quantity::training_step_attention_flops);
+  read.sum_of_scopes("training_step_flops", Quantity::training_step_flops);
+  read.attention_activations("live_bytes", Quantity::attention_activation_bytes);
+  read.number("peak_total_bytes", Quantity::peak_total_bytes);
+  read.parts("training_step_scope_seconds", {"run", "repeat", "scope"},
+             PartedQuantity::training_step_seconds);
+  read.parts("training_step_flops", {"run", "scope"}, PartedQuantity::training_step_flops);
+  read.parts("forward_scope_seconds", {"run", "repeat", "scope"}, PartedQuantity::forward_seconds);
+  if (!source.has("state_bytes")) return;
+  read.attention_repeats("decode_step_scope_seconds", Quantity::decode_step_attention_seconds);
+  read.repeats("decode_step_seconds", Quantity::decode_step_seconds);
+  read.attention_sum("decode_step_flops", Quantity::decode_step_attention_flops);
+  read.number("state_bytes", Quantity::state_bytes);
+}
+
+void read_conditions(const ColumnSource& source, std::vector<RunRecord>& records) {
+  if (source.has("probe_flops_per_second")) {
+    const auto& rates = source.numbers("probe_flops_per_second", {"run"});
+    for (size_t row = 0; row < records.size(); ++row) {
+      records[row].probe_flops_per_second = rates[row];
+    }
+  }
+  const auto put = [&](const std::string& name, bool RunRecord::*member) {
+    if (!source.has(name)) return;
+    const auto& flags = source.numbers(name, {"run"});
+    for (size_t row = 0; row < records.size(); ++row) records[row].*member = flags[row] > 0;
+  };
+  put("machine_loaded", &RunRecord::machine_loaded);
+  put("machine_shared", &RunRecord::machine_shared);
 }
 
 /// Row by row what is there of [run, coordinate]; empty maps where the column is missing.
@@ -235,6 +307,12 @@ const QuantityInfo& quantity_info(Quantity quantity) {
   return kInfos[static_cast<size_t>(quantity)];
 }
 
+std::string_view parted_quantity_name(PartedQuantity quantity) {
+  static constexpr std::string_view kNames[kPartedQuantities] = {
+      "training_step_seconds", "training_step_flops", "forward_seconds"};
+  return kNames[static_cast<size_t>(quantity)];
+}
+
 std::string_view score_name(Score score) {
   static constexpr std::string_view kNames[kScoreKinds] = {"accuracy", "loss", "bits_per_byte"};
   return kNames[static_cast<size_t>(score)];
@@ -270,10 +348,8 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
     records[row].ok = statuses[row] == "ok";
   }
   read_settings(source, records);
-  for (size_t i = 0; i < kQuantities; ++i) {
-    const auto values = quantity_of_rows(source, static_cast<Quantity>(i), rows);
-    for (size_t row = 0; row < rows; ++row) records[row].quantities[i] = values[row];
-  }
+  read_quantities(source, records);
+  read_conditions(source, records);
   for (size_t i = 0; i < kScoreKinds; ++i) {
     const std::string name(score_name(static_cast<Score>(i)));
     const auto scores = by_coordinate(source, name, "test_length", rows);
@@ -282,7 +358,7 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
   const auto ngrams = by_coordinate(source, "ngram_bits_per_byte", "context", rows);
   for (size_t row = 0; row < rows; ++row) records[row].ngram_bits_per_byte = ngrams[row];
   if (source.has("chance")) {
-    const auto chances = source.numbers("chance", {"run"});
+    const auto& chances = source.numbers("chance", {"run"});
     for (size_t row = 0; row < rows; ++row) records[row].chance = chances[row];
   }
   return records;

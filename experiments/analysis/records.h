@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "experiments/analysis/scaling.h"
+#include "experiments/analysis/growth_law.h"
 #include "io/table.h"
 
 namespace lengthwise {
@@ -41,7 +41,13 @@ enum class Score : uint8_t { accuracy, loss, bits_per_byte };
 inline constexpr size_t kScoreKinds = 3;
 std::string_view score_name(Score score);
 
-using NumberByLength = std::map<int64_t, double>;  // finite numbers only
+/// What each part of the model takes of: its seconds are exclusive.
+enum class PartedQuantity : uint8_t { training_step_seconds, training_step_flops, forward_seconds };
+inline constexpr size_t kPartedQuantities = 3;
+std::string_view parted_quantity_name(PartedQuantity quantity);
+inline constexpr std::array<std::string_view, 5> kParts = {"attention", "projections",
+                                                           "feed_forward", "head", "rest"};
+using PartValues = std::array<double, kParts.size()>;
 
 /// By key of the resolved config.
 using Settings = std::map<std::string, std::string>;
@@ -50,10 +56,14 @@ struct RunRecord {
   std::string run_id, attention, position, task, norm, status;
   bool ok = false;
   int64_t seed = 0, length = 0;
-  int64_t train_length = 0;                      // 0 where not trained, or not known
-  std::map<std::string, int64_t> sizes;          // batch, layers, width ...
-  Settings settings;                             // the sizes where a row has no config
-  std::array<double, kQuantities> quantities{};  // median over repeats
+  int64_t train_length = 0;                           // 0 where not trained, or not known
+  std::map<std::string, int64_t> sizes;               // batch, layers, width ...
+  Settings settings;                                  // the sizes where a row has no config
+  std::array<double, kQuantities> quantities{};       // median over repeats
+  std::array<int64_t, kQuantities> repeats{};         // that were measured
+  std::array<PartValues, kPartedQuantities> parts{};  // median over repeats
+  double probe_flops_per_second = kNotANumber;
+  bool machine_loaded = false, machine_shared = false;
   std::array<NumberByLength, kScoreKinds> scores;
   NumberByLength ngram_bits_per_byte;  // by bytes of context
   double chance = kNotANumber;         // accuracy of a guess, where the file says so

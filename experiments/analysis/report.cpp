@@ -23,10 +23,10 @@ const std::vector<Scale>& scales_of(Unit unit) {
   return unit == Unit::seconds ? kSeconds : unit == Unit::flops ? kFlops : kBytes;
 }
 
-std::string slope_text(const RawSlope& slope) {
-  if (!std::isfinite(slope.value)) return "-";
-  if (!std::isfinite(slope.standard_error)) return fmt::format("{:.2f}", slope.value);
-  return fmt::format("{:.2f} ± {:.2f}", slope.value, slope.standard_error);
+std::string exponent_text(const Exponent& exponent) {
+  if (!std::isfinite(exponent.value)) return "-";
+  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", exponent.value, exponent.interval.low,
+                     exponent.interval.high);
 }
 
 std::string leading_text(const LeadingExponent& leading) {
@@ -112,8 +112,7 @@ std::string quantity_table(const Comparison& comparison, const std::string& titl
     for (size_t part = 0; part < quantities.size(); ++part) {
       std::vector<std::string> header = {parts[part]};
       for (const int64_t length : lengths) header.push_back(std::to_string(length));
-      header.push_back("slope");
-      if (exact) header.push_back("leading");
+      header.push_back(exact ? "leading" : "exponent");
       rows.insert(rows.end(), {header, {"-"}});
       for (const Group& group : comparison.groups) {
         const GrowthLaw& law = group.laws[static_cast<size_t>(quantities[part])];
@@ -121,8 +120,7 @@ std::string quantity_table(const Comparison& comparison, const std::string& titl
         for (const int64_t length : lengths) {
           row.push_back(value_cell(group, law, length, scale.divisor));
         }
-        row.push_back(slope_text(law.slope));
-        if (exact) row.push_back(leading_text(law.leading));
+        row.push_back(exact ? leading_text(law.leading) : exponent_text(law.exponent));
         rows.push_back(row);
       }
     }
@@ -147,7 +145,7 @@ std::string exponent_table(const Comparison& comparison) {
     for (const Quantity quantity : shown) {
       const GrowthLaw& law = group.laws[static_cast<size_t>(quantity)];
       const bool exact = quantity_info(quantity).unit != Unit::seconds;
-      row.push_back(exact ? leading_text(law.leading) : slope_text(law.slope));
+      row.push_back(exact ? leading_text(law.leading) : exponent_text(law.exponent));
       unsettled = unsettled || (std::isfinite(law.leading.value) && !law.leading.settled);
     }
     rows.push_back(row);

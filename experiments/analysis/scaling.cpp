@@ -145,12 +145,4 @@ LeadingExponent leading_exponent(std::span<const int64_t> lengths, std::span<con
   return linear;
 }
 
-double median(std::vector<double> values) {
-  std::erase_if(values, [](double value) { return !std::isfinite(value); });
-  if (values.empty()) return kNotANumber;
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
 }  // namespace lengthwise

@@ -2,14 +2,13 @@
 // differences for what is counted exactly.
 #pragma once
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string_view>
 #include <vector>
 
-namespace lengthwise {
+#include "experiments/analysis/statistics.h"
 
-inline constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
+namespace lengthwise {
 
 struct RawSlope {
   double value = kNotANumber;
@@ -55,8 +54,5 @@ struct LeadingExponent {
 /// Three lengths on a line are settled too. Taken are the longest lengths with a positive, finite
 /// value, as far down as each is twice the one before; NaN with fewer than three.
 LeadingExponent leading_exponent(std::span<const int64_t> lengths, std::span<const double> values);
-
-/// Of the finite values; NaN where there are none.
-double median(std::vector<double> values);
 
 }  // namespace lengthwise

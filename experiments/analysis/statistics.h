@@ -1,0 +1,32 @@
+// The few statistics that the comparison rests on.
+#pragma once
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace lengthwise {
+
+inline constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
+
+/// What holds the truth in 95 of 100 studies. NaN: an end that is open, or not known.
+struct Interval {
+  double low = kNotANumber, high = kNotANumber;
+};
+
+/// Of the finite values; NaN where there are none.
+double median(std::vector<double> values);
+/// The same without a copy; reorders and shortens `values`.
+double median_of(std::vector<double>& values);
+
+/// The finite values' mean and variance (n - 1 below; NaN with one value).
+struct Moments {
+  double mean = kNotANumber, variance = kNotANumber;
+  size_t count = 0;
+};
+Moments moments(std::span<const double> values);
+
+/// Half the width of a two-sided 95 % interval in standard errors: Student's t with so many degrees
+/// of freedom, which need not be whole. NaN with none.
+double student_reach(double degrees);
+
+}  // namespace lengthwise
