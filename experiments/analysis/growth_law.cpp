@@ -8,6 +8,9 @@
 namespace lengthwise {
 namespace {
 
+constexpr size_t kFewProcesses = 5;
+constexpr int64_t kFewRepeats = 5;
+
 std::vector<double> logs(const std::vector<double>& values) {
   std::vector<double> result;
   for (const double value : values) result.push_back(std::log(value));
@@ -28,70 +31,80 @@ void summarise(Cell& cell, bool exact) {
   cell.interval = {std::exp(m.mean - reach), std::exp(m.mean + reach)};
 }
 
-LocalSlope local_slope(int64_t from, const Cell& before, int64_t to, const Cell& after,
-                       bool exact) {
+LocalSlope local_slope(const LogPoint& before, const LogPoint& after, double degrees) {
   LocalSlope slope;
-  slope.from = from, slope.to = to;
-  const double run = std::log(static_cast<double>(to) / static_cast<double>(from));
-  if (exact) {
-    slope.value = std::log(after.median / before.median) / run;
-    slope.interval = {slope.value, slope.value};
-    return slope;
-  }
-  const Moments a = moments(logs(before.processes)), b = moments(logs(after.processes));
-  slope.value = (b.mean - a.mean) / run;
-  if (a.count < 2 || b.count < 2) return slope;
-  const double va = a.variance / static_cast<double>(a.count),
-               vb = b.variance / static_cast<double>(b.count);
-  const double degrees = va + vb == 0 ? 1
-                                      : (va + vb) * (va + vb) /
-                                            (va * va / static_cast<double>(a.count - 1) +
-                                             vb * vb / static_cast<double>(b.count - 1));
-  const double reach = student_reach(degrees) * std::sqrt(va + vb) / run;
+  slope.from = before.length, slope.to = after.length;
+  const double run =
+      std::log(static_cast<double>(after.length) / static_cast<double>(before.length));
+  slope.value = (after.value - before.value) / run;
+  const double error = std::hypot(before.standard_error, after.standard_error) / run;
+  const double reach = student_reach(degrees) * error;
   slope.interval = {slope.value - reach, slope.value + reach};
   return slope;
+}
+
+/// What is counted has no noise: its exponent is read off, and its local slopes are what they are.
+void judge_exact(GrowthLaw& law) {
+  std::vector<int64_t> lengths;
+  std::vector<double> values;
+  for (const auto& [length, value] : law.values) {
+    lengths.push_back(length);
+    values.push_back(value);
+    law.logs.points.push_back({length, std::log(value), kTrust});
+  }
+  law.leading = leading_exponent(lengths, values);
+  Exponent& exponent = law.exponent;
+  exponent.exact = true;
+  exponent.value = law.leading.value;
+  exponent.interval = {exponent.value, exponent.value};
+  exponent.settled = law.leading.settled;
+  exponent.method =
+      fmt::format("leading term, {} cancelled", cancelled_name(law.leading.cancelled));
+  if (!lengths.empty()) exponent.to = lengths.back();
+  if (!law.leading.pairs.empty()) exponent.from = law.leading.pairs.back().shortest;
+  if (std::isfinite(exponent.value) && !exponent.settled) {
+    exponent.flags.push_back("not yet asymptotic");
+  }
+}
+
+void judge_timed(GrowthLaw& law) {
+  law.logs = log_curve(law.curve);
+  ExponentFit fit = fit_exponent(law.logs, log_slowness(law.curve));
+  law.exponent = std::move(fit.exponent);
+  law.kinks = std::move(fit.kinks);
+  const auto few = [](const auto& entry) {
+    const size_t count = entry.second.processes.size();
+    return count > 1 && (count < kFewProcesses || entry.second.repeats < kFewRepeats);
+  };
+  if (std::any_of(law.curve.begin(), law.curve.end(), few)) {
+    law.exponent.flags.push_back("few processes");
+  }
+}
+
+std::span<const LogPoint> from_length(std::span<const LogPoint> points, int64_t length) {
+  while (!points.empty() && points.front().length < length) points = points.subspan(1);
+  return points;
 }
 
 }  // namespace
 
 GrowthLaw growth_law(Curve curve, bool exact) {
   GrowthLaw law;
-  std::vector<int64_t> lengths;
-  std::vector<double> values;
-  for (auto& [length, cell] : curve) {
+  law.curve = std::move(curve);
+  for (auto& [length, cell] : law.curve) {
     summarise(cell, exact);
     law.values[length] = cell.median;
-    lengths.push_back(length);
-    values.push_back(cell.median);
   }
-  for (auto before = curve.begin(); before != curve.end() && std::next(before) != curve.end();
-       ++before) {
-    const auto after = std::next(before);
+  if (law.curve.empty()) return law;
+  exact ? judge_exact(law) : judge_timed(law);
+  law.shape = PowerSums(law.logs.points).best().terms;
+  law.polynomial = fit_polynomial(from_length(law.logs.points, exact ? 0 : law.exponent.from));
+  for (size_t i = 0; i + 1 < law.logs.points.size(); ++i) {
     law.local_slopes.push_back(
-        local_slope(before->first, before->second, after->first, after->second, exact));
+        local_slope(law.logs.points[i], law.logs.points[i + 1], law.logs.degrees));
+    LocalSlope& slope = law.local_slopes.back();
+    if (exact) slope.interval = {slope.value, slope.value};
   }
-  if (!lengths.empty()) law.exponent.to = lengths.back();
-  if (exact) {
-    law.leading = leading_exponent(lengths, values);
-    law.exponent.value = law.leading.value;
-    law.exponent.interval = {law.leading.value, law.leading.value};
-    law.exponent.exact = true;
-    law.exponent.settled = law.leading.settled;
-    if (!law.leading.pairs.empty()) law.exponent.from = law.leading.pairs.back().shortest;
-    law.exponent.method =
-        fmt::format("differences, {} cancelled", cancelled_name(law.leading.cancelled));
-  } else {
-    const RawSlope slope = raw_slope(lengths, values);
-    law.exponent.value = slope.value;
-    if (!slope.lengths.empty()) {
-      law.exponent.from = slope.lengths.front();
-      const double reach =
-          student_reach(static_cast<double>(slope.lengths.size()) - 2) * slope.standard_error;
-      law.exponent.interval = {slope.value - reach, slope.value + reach};
-    }
-    law.exponent.method = "regression over the upper half of the lengths";
-  }
-  law.curve = std::move(curve);
   return law;
 }
 

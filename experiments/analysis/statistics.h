@@ -25,6 +25,21 @@ struct Moments {
 };
 Moments moments(std::span<const double> values);
 
+/// Variances of groups that are small but alike: each is drawn towards what all have in common, the
+/// more the less they differ beyond chance (Smyth 2004, Linear models and empirical Bayes methods,
+/// Statistical Applications in Genetics and Molecular Biology 3:3). degrees[i] is a count of
+/// observations minus one; with 0 the variance is the common one. At least one must be above 0.
+struct ModeratedVariances {
+  std::vector<double> variances;
+  double degrees = 0;  // of freedom, behind each of them
+};
+ModeratedVariances moderated_variances(std::span<const double> variances,
+                                       std::span<const double> degrees);
+
+/// The share of Student's distribution below the quantile, and of Fisher's.
+double student_quantile(double share, double degrees);
+double fisher_quantile(double share, double degrees, double residual_degrees);
+
 /// Half the width of a two-sided 95 % interval in standard errors: Student's t with so many degrees
 /// of freedom, which need not be whole. NaN with none.
 double student_reach(double degrees);
