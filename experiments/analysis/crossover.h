@@ -1,6 +1,7 @@
 // Where one curve of cost comes to lie below another, from what was measured and never beyond it.
 #pragma once
-#include <string>
+#include <cstdint>
+#include <string_view>
 
 #include "experiments/analysis/growth_law.h"
 
@@ -11,7 +12,7 @@ enum class CrossoverStatus {
   always,       // `later` is lower at every length that both have
   not_reached,  // `earlier` is lower at every length, though the gap closes
   equal,        // exact quantities that agree
-  undecided,    // the noise does not tell
+  undecided,    // the noise does not tell everywhere
   several,      // they cross more than once; `length` is the last
 };
 std::string_view crossover_name(CrossoverStatus status);
@@ -22,9 +23,24 @@ struct Crossover {
   double length = kNotANumber;
   Interval interval;         // NaN: open, the end may lie outside what was measured
   int64_t from = 0, to = 0;  // the lengths that both have
+  bool touches = false;      // always: equal at some length
 };
 
-/// Of two curves; exact: without noise.
-Crossover crossover(const Curve& first, const Curve& second, bool exact);
+/// Of the same quantity of two groups, at the lengths that both have.
+///
+/// Which is lower at a length: the difference of the logarithms beyond Student's t of both errors
+/// (Welch's degrees of freedom), at 99 % for all lengths together (Bonferroni). They cross where
+/// the last length at which one is lower is followed by a length at which the other is; a change of
+/// sign that the noise may have made is none, and where one end is not told the status is
+/// `undecided` and the interval open there.
+///
+/// Between measured lengths each curve runs as its best sum of powers bends, moved onto the
+/// measured points. The interval holds every length at which the difference is within Student's t
+/// at 95 % of 0, as Fieller's does for a ratio (J. R. Statist. Soc. B 16, 1954). Exact quantities
+/// have no noise: there the interval spans what that bend and a straight line in logarithms give.
+///
+/// always or not_reached: a gap that is smaller at the longest length than at the shortest, beyond
+/// noise, closes. Undecided without an interval where errors are not known.
+Crossover crossover(const GrowthLaw& first, const GrowthLaw& second);
 
 }  // namespace lengthwise

@@ -235,9 +235,9 @@ void fit_two(const LogCurve& curve, Exponent& exponent) {
   exponent.interval = {line.slope - reach, line.slope + reach};
 }
 
-/// One process to a length: the points' spread about the best law is all that is known of the
-/// noise.
-bool errors_from_residuals(LogCurve& curve) {
+}  // namespace
+
+bool take_errors_from_residuals(LogCurve& curve) {
   if (curve.points.size() < kFewestOfOneProcess) return false;
   const double left = PowerSums(curve.points).best().misfit;
   curve.degrees = static_cast<double>(curve.points.size()) - kSpentByLaw;
@@ -246,16 +246,13 @@ bool errors_from_residuals(LogCurve& curve) {
   return true;
 }
 
-}  // namespace
-
-ExponentFit fit_exponent(const LogCurve& measured, std::span<const double> slowness) {
+ExponentFit fit_exponent(const LogCurve& curve, std::span<const double> slowness,
+                         bool one_process) {
   ExponentFit result;
   Exponent& exponent = result.exponent;
-  LogCurve curve = measured;
   if (curve.points.empty()) return result;
   exponent.to = curve.points.back().length;
   if (curve.points.size() < 2) return result;
-  const bool one_process = curve.degrees == 0;
   if (one_process) exponent.flags.push_back("one process");
   if (curve.outliers > 0) exponent.flags.push_back("outliers");
   if (curve.points.size() < kFewestLengths) {
@@ -263,7 +260,7 @@ ExponentFit fit_exponent(const LogCurve& measured, std::span<const double> slown
     return result;
   }
   exponent.method = "sums of powers with positive terms, strict bounds";
-  if (one_process && !errors_from_residuals(curve)) {
+  if (curve.degrees == 0) {
     exponent.method = "power law, least squares";
     exponent.from = curve.points.front().length;
     exponent.value = fit_line(curve.points).slope;

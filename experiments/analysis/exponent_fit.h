@@ -66,6 +66,11 @@ struct ExponentFit {
 ///   (under 3: the slope between two lengths stands for the exponent).
 inline constexpr double kUneven = 0.05, kDrift = 0.05, kJump = 0.2, kDriftBends = 0.03,
                         kDrifts = 0.15;
-ExponentFit fit_exponent(const LogCurve& curve, std::span<const double> slowness);
+/// One process to a length: errors from the points' spread about the best law, degrees of freedom
+/// as said above. False, and nothing changed, where there are too few lengths.
+bool take_errors_from_residuals(LogCurve& curve);
+
+/// `one_process`: the errors are from residuals, or not known.
+ExponentFit fit_exponent(const LogCurve& curve, std::span<const double> slowness, bool one_process);
 
 }  // namespace lengthwise

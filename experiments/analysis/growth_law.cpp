@@ -43,6 +43,13 @@ LocalSlope local_slope(const LogPoint& before, const LogPoint& after, double deg
   return slope;
 }
 
+void add_local_slopes(GrowthLaw& law) {
+  for (size_t i = 0; i + 1 < law.logs.points.size(); ++i) {
+    law.local_slopes.push_back(
+        local_slope(law.logs.points[i], law.logs.points[i + 1], law.logs.degrees));
+  }
+}
+
 /// What is counted has no noise: its exponent is read off, and its local slopes are what they are.
 void judge_exact(GrowthLaw& law) {
   std::vector<int64_t> lengths;
@@ -52,6 +59,8 @@ void judge_exact(GrowthLaw& law) {
     values.push_back(value);
     law.logs.points.push_back({length, std::log(value), kTrust});
   }
+  add_local_slopes(law);
+  for (LocalSlope& slope : law.local_slopes) slope.interval = {slope.value, slope.value};
   law.leading = leading_exponent(lengths, values);
   Exponent& exponent = law.exponent;
   exponent.exact = true;
@@ -69,7 +78,10 @@ void judge_exact(GrowthLaw& law) {
 
 void judge_timed(GrowthLaw& law) {
   law.logs = log_curve(law.curve);
-  ExponentFit fit = fit_exponent(law.logs, log_slowness(law.curve));
+  const bool one_process = law.logs.degrees == 0;
+  add_local_slopes(law);
+  if (one_process) take_errors_from_residuals(law.logs);
+  ExponentFit fit = fit_exponent(law.logs, log_slowness(law.curve), one_process);
   law.exponent = std::move(fit.exponent);
   law.kinks = std::move(fit.kinks);
   const auto few = [](const auto& entry) {
@@ -99,12 +111,6 @@ GrowthLaw growth_law(Curve curve, bool exact) {
   exact ? judge_exact(law) : judge_timed(law);
   law.shape = PowerSums(law.logs.points).best().terms;
   law.polynomial = fit_polynomial(from_length(law.logs.points, exact ? 0 : law.exponent.from));
-  for (size_t i = 0; i + 1 < law.logs.points.size(); ++i) {
-    law.local_slopes.push_back(
-        local_slope(law.logs.points[i], law.logs.points[i + 1], law.logs.degrees));
-    LocalSlope& slope = law.local_slopes.back();
-    if (exact) slope.interval = {slope.value, slope.value};
-  }
   return law;
 }
 

@@ -96,9 +96,8 @@ std::vector<PairCrossover> pair_crossovers(const std::vector<Group>& groups) {
       if (!may_be_compared(groups[i], groups[j])) continue;
       for (size_t q = 0; q < kQuantities; ++q) {
         const Quantity quantity = static_cast<Quantity>(q);
-        const bool exact = quantity_info(quantity).unit != Unit::seconds;
         PairCrossover pair{quantity, i, j, {}, groups[i].batching, false, ""};
-        pair.crossover = crossover(groups[i].laws[q].curve, groups[j].laws[q].curve, exact);
+        pair.crossover = crossover(groups[i].laws[q], groups[j].laws[q]);
         if (pair.crossover.to == 0) continue;
         if (pair.crossover.swapped) std::swap(pair.later, pair.earlier);
         pair.reference = reference_rank(groups[i], groups[j]) < 2;
