@@ -1,7 +1,5 @@
 #include "experiments/runner/check.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -10,6 +8,7 @@
 #include "base/check.h"
 #include "base/nearest.h"
 #include "base/text_table.h"
+#include "experiments/runner/progress_line.h"
 #include "laws/law.h"
 
 namespace lengthwise {
@@ -50,28 +49,25 @@ Chosen choose(const std::vector<std::string>& names, bool all) {
   return chosen;
 }
 
-void show_progress(const std::string& text) {
-  static const bool kTerminal = isatty(STDERR_FILENO) != 0;
-  if (kTerminal) fmt::print(stderr, "\r\033[K{}", text);
-}
-
 template <class Law, class... Subject>
-void try_one(const Law& law, std::vector<LawResult>& results, const Subject&... subject) {
+void try_one(const Law& law, std::vector<LawResult>& results, const ProgressLine& line,
+             const Subject&... subject) {
   std::string names;
   for (const std::string_view name : {subject.info.name...}) names += fmt::format(" {}", name);
-  show_progress(fmt::format("{}:{}", law.name, names));
+  line.update(fmt::format("{}:{}", law.name, names));
   results.push_back(try_law(law, subject...));
 }
 
 std::vector<LawResult> try_all(const Chosen& chosen) {
   std::vector<LawResult> results;
+  const ProgressLine line;
   for (const AttentionVariant& variant : attention_variants()) {
     if (!chosen.attention.contains(variant.info.name)) continue;
-    for (const AttentionLaw& law : attention_laws()) try_one(law, results, variant);
+    for (const AttentionLaw& law : attention_laws()) try_one(law, results, line, variant);
   }
   for (const PositionScheme& scheme : position_schemes()) {
     if (!chosen.position.contains(scheme.info.name)) continue;
-    for (const PositionLaw& law : position_laws()) try_one(law, results, scheme);
+    for (const PositionLaw& law : position_laws()) try_one(law, results, line, scheme);
   }
   for (const AttentionVariant& variant : attention_variants()) {
     for (const PositionScheme& scheme : position_schemes()) {
@@ -79,10 +75,10 @@ std::vector<LawResult> try_all(const Chosen& chosen) {
           !chosen.position.contains(scheme.info.name)) {
         continue;
       }
-      for (const ModelLaw& law : model_laws()) try_one(law, results, variant, scheme);
+      for (const ModelLaw& law : model_laws()) try_one(law, results, line, variant, scheme);
     }
   }
-  show_progress("");
+  line.update("");
   return results;
 }
 

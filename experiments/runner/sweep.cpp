@@ -127,7 +127,6 @@ class Runner {
   std::map<size_t, int> attempts_;                            // that others ended
   std::map<size_t, std::pair<ino_t, int64_t>> before_retry_;  // of files to be written anew
   std::optional<Clock::time_point> stopping_since_;
-  int signals_passed_on_ = 0;
   bool cannot_write_ = false;
   size_t of_this_runner_ = 0, were_there_ = 0, were_stale_ = 0, done_now_ = 0;
   StatusCounts ends_;
@@ -264,8 +263,9 @@ void Runner::wait_for_something() {
 
 void Runner::update(const Active& active, const std::string& text) const {
   const std::string left = remaining_.text();
-  line_.update(fmt::format("{}{}{}", active.heading, text.empty() ? "" : "  " + text,
-                           left.empty() ? "" : fmt::format("  ({})", left)));
+  // first, as a narrow terminal cuts the rest
+  line_.update(fmt::format("{}{}{}", left.empty() ? "" : fmt::format("({}) ", left), active.heading,
+                           text.empty() ? "" : "  " + text));
 }
 
 // A worker that sees neither its time limit nor that it should stop is killed.
@@ -303,8 +303,8 @@ void Runner::ended(Active& active, const ChildEnd& end) {
   } else if (was_stopped(end.signal) && is_stopping()) {
     return;
   } else if (was_stopped(end.signal) && ++attempts_[run] < kMostAttempts) {
-    fmt::print(stderr, "{}  stopped by {} from elsewhere, starting again\n", active.heading,
-               signal_name(end.signal));
+    line_.finish(fmt::format("{}  stopped by {} from elsewhere, starting again", active.heading,
+                             signal_name(end.signal)));
     fresh_.push_front(run);
     return;
   } else {
@@ -326,7 +326,7 @@ void Runner::write_end(size_t run, const RunEnd& end) {
   try {
     if (fs::exists(cost)) record = with_end(read_table(cost), end);
   } catch (const UserError& error) {
-    fmt::print(stderr, "{}; recorded without\n", error.what());
+    line_.finish(fmt::format("{}; recorded without", error.what()));
   }
   if (!record) record = record_table(grid_.config(plan), plan.id, plan.data_hash, end, {});
   write_table(folder_.run(plan.id), *record);
@@ -338,10 +338,16 @@ void Runner::count(size_t run, const RecordedEnd& end, const std::string& headin
   before_retry_.erase(run);
   ++done_now_;
   ++ends_[end.status];
-  remaining_.ended(run, seconds);
-  const std::string how = end.status == RunStatus::ok
-                              ? ""
-                              : fmt::format("  {}: {}", run_status_name(end.status), end.reason);
+  std::string how;
+  if (end.status == RunStatus::ok) {
+    remaining_.ended(run, seconds);
+  } else {
+    remaining_.skipped(run);
+    const auto tone = end.status == RunStatus::crashed ? ProgressLine::Tone::failure
+                                                       : ProgressLine::Tone::caution;
+    how = fmt::format("  {}: {}", line_.toned(std::string(run_status_name(end.status)), tone),
+                      end.reason);
+  }
   line_.finish(fmt::format("{}{}  {}{}", heading, how, seconds_text(seconds),
                            end.machine_loaded ? "  (timed beside other work)" : ""));
   if (end.status == RunStatus::crashed && config_.runner.fail_fast) begin_stop(SIGTERM);
