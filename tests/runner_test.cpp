@@ -17,7 +17,7 @@
 #include "experiments/runner/worker_order.h"
 #include "io/archive.h"
 #include "io/table.h"
-#include "tests/program_fixture.h"
+#include "tests/sweep_fixture.h"
 
 namespace lengthwise {
 namespace {
@@ -27,33 +27,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class Runner : public ProgramTest {
- protected:
-  Table merged(const std::string& results = "r") const {
-    return read_table(folder_ / results / "sweep.h5");
-  }
-  std::string statuses(const std::string& results = "r") const {
-    const Table table = merged(results);
-    const Column& column = *table.find("status");
-    std::string text;
-    for (const uint8_t flag : std::get<Column::Flags>(column.values)) {
-      text += (text.empty() ? "" : " ") + column.flag_meanings.at(flag);
-    }
-    return text;
-  }
-  const Column::Numbers numbers(const std::string& name, const std::string& results = "r") const {
-    const Table table = merged(results);
-    return std::get<Column::Numbers>(table.find(name)->values);
-  }
-};
-
-constexpr const char* kTraining =
-    "run --results {} --length 32 --repeats 1 --threads 1 --model.width 32 --train.steps 3000 "
-    "--train.batch 8 --train.evaluate_every 500 --eval.examples 50 --checkpoint-every 0.05 ";
-
-std::string training(const std::string& results) {
-  return fmt::format(fmt::runtime(kTraining), results);
-}
+class Runner : public SweepTest {};
 
 TEST_F(Runner, ARunPastTheMemoryLimitIsARowWithWhatWasMeasured) {
   const Outcome outcome =
