@@ -17,7 +17,7 @@
 #include "experiments/runner/worker_order.h"
 #include "io/archive.h"
 #include "io/table.h"
-#include "tests/program_fixture.h"
+#include "tests/sweep_fixture.h"
 
 namespace lengthwise {
 namespace {
@@ -27,33 +27,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class Runner : public ProgramTest {
- protected:
-  Table merged(const std::string& results = "r") const {
-    return read_table(folder_ / results / "sweep.h5");
-  }
-  std::string statuses(const std::string& results = "r") const {
-    const Table table = merged(results);
-    const Column& column = *table.find("status");
-    std::string text;
-    for (const uint8_t flag : std::get<Column::Flags>(column.values)) {
-      text += (text.empty() ? "" : " ") + column.flag_meanings.at(flag);
-    }
-    return text;
-  }
-  const Column::Numbers numbers(const std::string& name, const std::string& results = "r") const {
-    const Table table = merged(results);
-    return std::get<Column::Numbers>(table.find(name)->values);
-  }
-};
-
-constexpr const char* kTraining =
-    "run --results {} --length 32 --repeats 1 --threads 1 --model.width 32 --train.steps 3000 "
-    "--train.batch 8 --train.evaluate_every 500 --eval.examples 50 --checkpoint-every 0.05 ";
-
-std::string training(const std::string& results) {
-  return fmt::format(fmt::runtime(kTraining), results);
-}
+class Runner : public SweepTest {};
 
 TEST_F(Runner, ARunPastTheMemoryLimitIsARowWithWhatWasMeasured) {
   const Outcome outcome =
@@ -176,8 +150,11 @@ TEST_F(Runner, SaysHowManyRowsAnotherCommitWrote) {
     write_table(entry.path(), table);
     break;
   }
-  EXPECT_THAT(run("run --results r --repeats 1 --length 16,32").err,
-              HasSubstr("2 were there, 1 of them from another commit"));
+  const std::string sweep = " --results r --repeats 1 --length 16,32 ";
+  EXPECT_THAT(run("run" + sweep).err, HasSubstr("2 were there, 1 of them from another commit"));
+  EXPECT_THAT(run("plan" + sweep).out, HasSubstr("1 of those recorded are from another commit"));
+  EXPECT_EQ(nlohmann::json::parse(run("plan --json" + sweep).out)["stale"], 1);
+  EXPECT_THAT(run("merge r").err, HasSubstr("1 stale"));
 }
 
 TEST_F(Runner, PlanSaysWhatIsRecorded) {
@@ -248,7 +225,7 @@ TEST(Shards, CoverTheGridOnceAndCostAlike) {
 }
 
 TEST(Remaining, GoesByWhatRunsCostAndNotByTheirNumber) {
-  RemainingTime remaining({1, 3, 6, 90}, 1);
+  RemainingTime remaining({{1}, {3}, {6}, {90}}, 1);
   EXPECT_EQ(remaining.text(), "") << "nothing is known before a run has ended";
   remaining.skipped(3);
   remaining.ended(0, 2);
@@ -260,9 +237,19 @@ TEST(Remaining, GoesByWhatRunsCostAndNotByTheirNumber) {
 }
 
 TEST(Remaining, IsDividedAmongJobs) {
-  RemainingTime remaining({1, 4}, 2);
+  RemainingTime remaining({{1}, {4}}, 2);
   remaining.ended(0, 60);
   EXPECT_EQ(remaining.text(), "about 2 min 0 s left");
+}
+
+TEST(Remaining, KeepsTrainingApartFromMeasuring) {
+  RemainingTime remaining({{1, false}, {2, false}, {10, true}, {30, true}}, 1);
+  remaining.ended(0, 4);
+  EXPECT_EQ(remaining.text(), "about 2 min 48 s left") << "42 at 4 s: nothing has trained yet";
+  remaining.ended(2, 10);
+  EXPECT_EQ(remaining.text(), "about 38.0 s left") << "2 at 4 s and 30 at 1 s";
+  remaining.skipped(3);
+  EXPECT_EQ(remaining.text(), "about 8.0 s left");
 }
 
 TEST(Units, ReadWhatAPersonTypes) {

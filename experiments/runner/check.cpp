@@ -1,7 +1,5 @@
 #include "experiments/runner/check.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -10,6 +8,7 @@
 #include "base/check.h"
 #include "base/nearest.h"
 #include "base/text_table.h"
+#include "experiments/runner/progress_line.h"
 #include "laws/law.h"
 
 namespace lengthwise {
@@ -50,29 +49,25 @@ Chosen choose(const std::vector<std::string>& names, bool all) {
   return chosen;
 }
 
-void show_progress(const std::string& text) {
-  static const bool kTerminal = isatty(STDERR_FILENO) != 0;
-  if (kTerminal) fmt::print(stderr, "\r\033[K{}", text);
-}
-
 template <class Law, class... Subject>
 void try_one(const Law& law, const std::string& names, std::vector<LawResult>& results,
-             const Subject&... subject) {
-  show_progress(fmt::format("{}: {}", law.name, names));
+             const ProgressLine& line, const Subject&... subject) {
+  line.update(fmt::format("{}: {}", law.name, names));
   results.push_back(try_law(law, subject...));
 }
 
 std::vector<LawResult> try_all(const Chosen& chosen) {
   std::vector<LawResult> results;
+  const ProgressLine line;
   for (const AttentionVariant& variant : attention_variants()) {
     const std::string name(variant.info.name);
     if (!chosen.attention.contains(name)) continue;
-    for (const AttentionLaw& law : attention_laws()) try_one(law, name, results, variant);
+    for (const AttentionLaw& law : attention_laws()) try_one(law, name, results, line, variant);
   }
   for (const PositionScheme& scheme : position_schemes()) {
     const std::string name(scheme.info.name);
     if (!chosen.position.contains(name)) continue;
-    for (const PositionLaw& law : position_laws()) try_one(law, name, results, scheme);
+    for (const PositionLaw& law : position_laws()) try_one(law, name, results, line, scheme);
   }
   for (const AttentionVariant& variant : attention_variants()) {
     for (const AttentionPattern& pattern : law_patterns(variant)) {
@@ -82,11 +77,11 @@ std::vector<LawResult> try_all(const Chosen& chosen) {
       for (const PositionScheme& scheme : position_schemes()) {
         if (!has_chosen && !chosen.position.contains(scheme.info.name)) continue;
         const std::string names = fmt::format("{} {}", pattern_text(pattern), scheme.info.name);
-        for (const ModelLaw& law : model_laws()) try_one(law, names, results, pattern, scheme);
+        for (const ModelLaw& law : model_laws()) try_one(law, names, results, line, pattern, scheme);
       }
     }
   }
-  show_progress("");
+  line.update("");
   return results;
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/system_calls.h"
 
 namespace lengthwise {
 namespace {
@@ -47,10 +48,8 @@ pid_t spawn_self(const std::vector<std::string>& arguments, int output, int inhe
   return child;
 }
 
-ChildEnd wait_for(pid_t child) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+ChildEnd end_of(pid_t child) {
+  const int status = wait_for(child);
   if (WIFSIGNALED(status)) return {.exit_code = -1, .signal = WTERMSIG(status)};
   return {.exit_code = WEXITSTATUS(status), .signal = 0};
 }
@@ -82,7 +81,7 @@ std::optional<ChildEnd> Child::read(const std::function<void(const std::string&)
   std::array<char, 4096> buffer{};
   const ssize_t n = ::read(output_, buffer.data(), buffer.size());
   if (n < 0 && errno == EINTR) return std::nullopt;
-  if (n <= 0) return wait_for(std::exchange(pid_, 0));
+  if (n <= 0) return end_of(std::exchange(pid_, 0));
   pending_.append(buffer.data(), static_cast<size_t>(n));
   for (size_t end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n')) {
     on_line(pending_.substr(0, end));

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/parallel.h"
 #include "base/text_table.h"
+#include "build_info.h"
 #include "experiments/runner/claim.h"
 #include "experiments/runner/grid.h"
 #include "experiments/runner/results_folder.h"
@@ -28,21 +29,24 @@ struct PlanLine {
   PredictedRun work;
   double seconds = 0;  // NaN where it cannot be told
   bool is_ahead = false;
+  bool is_stale = false;  // recorded by another commit of the program
 };
 
-std::string status_of(const ResultsFolder& folder, const PlannedRun& run) {
+void find_status(const ResultsFolder& folder, const PlannedRun& run, PlanLine& line) {
   if (fs::exists(folder.run(run.id))) {
     try {
       const RecordedEnd end =
           recorded_end(read_columns(folder.run(run.id), recorded_end_columns()));
-      return std::string(run_status_name(end.status));
+      line.status = run_status_name(end.status);
+      line.is_stale = end.commit != kCommit;
     } catch (const UserError&) {
-      return "damaged";
+      line.status = "damaged";
     }
+    return;
   }
-  if (!run.refused.empty()) return "refused";
-  if (fs::exists(folder.runs() / "claims") && !try_claim(folder.runs(), run.id)) return "running";
-  return "missing";
+  const bool is_claimed =
+      fs::exists(folder.runs() / "claims") && !try_claim(folder.runs(), run.id).has_value();
+  line.status = !run.refused.empty() ? "refused" : is_claimed ? "running" : "missing";
 }
 
 std::vector<PlanLine> plan_lines(const SweepConfig& config, int64_t limit_bytes) {
@@ -53,10 +57,8 @@ std::vector<PlanLine> plan_lines(const SweepConfig& config, int64_t limit_bytes)
   std::vector<PlanLine> lines;
   for (const PlannedRun& run : grid.runs()) {
     const RunConfig resolved = grid.config(run);
-    PlanLine line{.label = grid.label(resolved),
-                  .id = id_text(run.id),
-                  .status = status_of(folder, run),
-                  .work = {}};
+    PlanLine line{.label = grid.label(resolved), .id = id_text(run.id), .status = "", .work = {}};
+    find_status(folder, run, line);
     if (run.refused.empty()) {
       const int64_t threads = resolved.run.threads;
       line.work =
@@ -77,7 +79,7 @@ std::vector<PlanLine> plan_lines(const SweepConfig& config, int64_t limit_bytes)
 }
 
 struct Total {
-  size_t runs = 0, will_not_fit = 0;
+  size_t runs = 0, will_not_fit = 0, stale = 0;
   double flops = 0, seconds = 0;
 };
 
@@ -85,6 +87,7 @@ Total total_ahead(const std::vector<PlanLine>& lines) {
   Total total;
   for (const PlanLine& line : lines) {
     total.will_not_fit += line.status == "will not fit" ? 1 : 0;
+    total.stale += line.is_stale ? 1 : 0;
     if (!line.is_ahead || line.status == "will not fit") continue;
     ++total.runs;
     total.flops += line.work.flops();
@@ -111,7 +114,8 @@ nlohmann::json to_json(const std::vector<PlanLine>& lines, int64_t limit_bytes) 
   return {{"runs", runs},
           {"memory_limit_bytes", limit_bytes},
           {"ahead", {{"runs", total.runs}, {"flops", total.flops}, {"seconds", total.seconds}}},
-          {"will_not_fit", total.will_not_fit}};
+          {"will_not_fit", total.will_not_fit},
+          {"stale", total.stale}};
 }
 
 std::string to_text(const std::vector<PlanLine>& lines, int64_t limit_bytes) {
@@ -131,6 +135,9 @@ std::string to_text(const std::vector<PlanLine>& lines, int64_t limit_bytes) {
   if (total.will_not_fit > 0) {
     text += fmt::format("{} will not fit in {} (--memory-limit)\n", total.will_not_fit,
                         bytes_text(static_cast<double>(limit_bytes)));
+  }
+  if (total.stale > 0) {
+    text += fmt::format("{} of those recorded are from another commit\n", total.stale);
   }
   return text;
 }

@@ -1,23 +1,25 @@
 #pragma once
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <string>
 
 namespace lengthwise {
 
-/// Progress on stderr: a line that rewrites itself on a terminal, one line a run elsewhere.
+/// Progress on stderr: on a terminal one line that rewrites itself, cut to the terminal's width;
+/// elsewhere nothing but the lines that stay.
 class ProgressLine {
  public:
-  void update(const std::string& text) const {
-    if (terminal_) fmt::print(stderr, "\r\033[K{}", text.substr(0, 120));
-  }
-  void finish(const std::string& text) const {
-    fmt::print(stderr, "{}{}\n", terminal_ ? "\r\033[K" : "", text);
-  }
+  ProgressLine();
+  /// Takes the place of the last one; "" takes it away.
+  void update(const std::string& text) const;
+  /// Stays.
+  void finish(const std::string& text) const;
+
+  /// `text` in a colour, where there is a terminal and NO_COLOR is not set. A colour says nothing
+  /// that the text does not say.
+  enum class Tone { caution, failure };
+  std::string toned(const std::string& text, Tone tone) const;
 
  private:
-  bool terminal_ = isatty(STDERR_FILENO) != 0;
+  bool terminal_, colours_;
 };
 
 }  // namespace lengthwise

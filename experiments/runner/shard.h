@@ -6,9 +6,14 @@
 
 namespace lengthwise {
 
-/// What each run of the grid will cost, in FLOPs: predicted from sizes, and what starting a process
-/// amounts to. The same on every machine.
-std::vector<double> run_weights(const Grid& grid);
+/// What a run will cost: predicted from sizes, and what starting a process amounts to.
+struct RunWeight {
+  double flops = 0;
+  bool trains = false;
+};
+
+/// Of each run of the grid; the same on every machine.
+std::vector<RunWeight> run_weights(const Grid& grid);
 
 /// Places in the grid's runs of one of `count` parts that will cost about the same, by FLOPs: the
 /// same parts on every machine. In the order of the grid.

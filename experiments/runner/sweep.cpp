@@ -26,6 +26,7 @@
 #include "experiments/runner/stop_signal.h"
 #include "experiments/runner/units.h"
 #include "experiments/runner/worker.h"
+#include "experiments/runner/worker_end.h"
 #include "experiments/runner/worker_order.h"
 
 namespace lengthwise {
@@ -35,7 +36,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr double kGraceSeconds = 30;  // for a worker that was asked to stop
-constexpr int kMostAttempts = 10;     // of a run whose worker others keep killing
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -60,11 +60,6 @@ std::vector<std::vector<int>> core_groups(int jobs) {
   for (size_t i = 0; i < cores.size(); ++i)
     groups[i * groups.size() / cores.size()].push_back(cores[i]);
   return groups;
-}
-
-// By somebody, rather than by a fault of its own. A worker is deaf to polite signals at first.
-bool was_stopped(int signal) {
-  return signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == SIGHUP;
 }
 
 class Runner {
@@ -127,7 +122,6 @@ class Runner {
   std::map<size_t, int> attempts_;                            // that others ended
   std::map<size_t, std::pair<ino_t, int64_t>> before_retry_;  // of files to be written anew
   std::optional<Clock::time_point> stopping_since_;
-  int signals_passed_on_ = 0;
   bool cannot_write_ = false;
   size_t of_this_runner_ = 0, were_there_ = 0, were_stale_ = 0, done_now_ = 0;
   StatusCounts ends_;
@@ -264,8 +258,9 @@ void Runner::wait_for_something() {
 
 void Runner::update(const Active& active, const std::string& text) const {
   const std::string left = remaining_.text();
-  line_.update(fmt::format("{}{}{}", active.heading, text.empty() ? "" : "  " + text,
-                           left.empty() ? "" : fmt::format("  ({})", left)));
+  // first, as a narrow terminal cuts the rest
+  line_.update(fmt::format("{}{}{}", left.empty() ? "" : fmt::format("({}) ", left), active.heading,
+                           text.empty() ? "" : "  " + text));
 }
 
 // A worker that sees neither its time limit nor that it should stop is killed.
@@ -284,38 +279,32 @@ void Runner::ended(Active& active, const ChildEnd& end) {
   const size_t run = active.run;
   free_cores_.push_back(active.cores);
   const double seconds = seconds_since(active.start);
-  RunEnd written;
-  if (end.exit_code == 0) {
-    // nothing to write: the worker has
-  } else if (end.exit_code == kExitInterrupted) {
-    if (!is_stopping()) fresh_.push_front(run);
-    return;
-  } else if (end.exit_code == kExitCannotWrite) {
-    cannot_write_ = true;
-    begin_stop(SIGTERM);
-    return;
-  } else if (active.was_killed) {
-    written = {.status = RunStatus::timed_out,
-               .reason = fmt::format("after {:.6g} s, in the midst of an operation",
-                                     config_.runner.time_limit_seconds)};
-  } else if (end.signal == SIGKILL && out_of_memory_kills() > active.kills_before) {
-    written = {.status = RunStatus::out_of_memory, .reason = "killed by the kernel"};
-  } else if (was_stopped(end.signal) && is_stopping()) {
-    return;
-  } else if (was_stopped(end.signal) && ++attempts_[run] < kMostAttempts) {
-    fmt::print(stderr, "{}  stopped by {} from elsewhere, starting again\n", active.heading,
-               signal_name(end.signal));
-    fresh_.push_front(run);
-    return;
-  } else {
-    written = {.status = RunStatus::crashed,
-               .reason = end.signal != 0 ? signal_name(end.signal)
-                                         : fmt::format("exit code {}", end.exit_code)};
+  const Consequence consequence =
+      consequence_of({.child = end,
+                      .killed_after_seconds = active.was_killed ? config_.runner.time_limit_seconds : 0,
+                      .kernel_killed = end.signal == SIGKILL && out_of_memory_kills() > active.kills_before,
+                      .is_stopping = is_stopping(),
+                      .ended_by_others_before = attempts_[run]});
+  switch (consequence.next) {
+    case NextStep::leave:
+      return;
+    case NextStep::give_up:
+      cannot_write_ = true;
+      begin_stop(SIGTERM);
+      return;
+    case NextStep::start_again:
+      fresh_.push_front(run);
+      if (end.signal == 0) return;
+      ++attempts_[run];
+      line_.finish(fmt::format("{}  stopped by {} from elsewhere, starting again", active.heading,
+                               signal_name(end.signal)));
+      return;
+    case NextStep::count:
+      if (consequence.in_its_place) write_end(run, *consequence.in_its_place);
+      const auto found = find_end(folder_, planned(run).id);
+      check(found.has_value(), "a worker ended well without a record: " + active.heading);
+      count(run, *found, active.heading, seconds);
   }
-  if (written.status != RunStatus::ok) write_end(run, written);
-  const auto found = find_end(folder_, planned(run).id);
-  check(found.has_value(), "a worker ended well without a record: " + active.heading);
-  count(run, *found, active.heading, seconds);
 }
 
 // In the place of a worker that could not: with the cost, if it had been measured.
@@ -326,7 +315,7 @@ void Runner::write_end(size_t run, const RunEnd& end) {
   try {
     if (fs::exists(cost)) record = with_end(read_table(cost), end);
   } catch (const UserError& error) {
-    fmt::print(stderr, "{}; recorded without\n", error.what());
+    line_.finish(fmt::format("{}; recorded without", error.what()));
   }
   if (!record) record = record_table(grid_.config(plan), plan.id, plan.data_hash, end, {});
   write_table(folder_.run(plan.id), *record);
@@ -336,12 +325,19 @@ void Runner::write_end(size_t run, const RunEnd& end) {
 
 void Runner::count(size_t run, const RecordedEnd& end, const std::string& heading, double seconds) {
   before_retry_.erase(run);
+  attempts_.erase(run);
   ++done_now_;
   ++ends_[end.status];
-  remaining_.ended(run, seconds);
-  const std::string how = end.status == RunStatus::ok
-                              ? ""
-                              : fmt::format("  {}: {}", run_status_name(end.status), end.reason);
+  std::string how;
+  if (end.status == RunStatus::ok) {
+    remaining_.ended(run, seconds);
+  } else {
+    remaining_.skipped(run);
+    const auto tone = end.status == RunStatus::crashed ? ProgressLine::Tone::failure
+                                                       : ProgressLine::Tone::caution;
+    how = fmt::format("  {}: {}", line_.toned(std::string(run_status_name(end.status)), tone),
+                      end.reason);
+  }
   line_.finish(fmt::format("{}{}  {}{}", heading, how, seconds_text(seconds),
                            end.machine_loaded ? "  (timed beside other work)" : ""));
   if (end.status == RunStatus::crashed && config_.runner.fail_fast) begin_stop(SIGTERM);

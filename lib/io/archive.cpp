@@ -56,16 +56,6 @@ std::vector<std::byte> encode_archive(const Archive& archive) {
   return seal(std::move(contents));
 }
 
-template <class T>
-std::vector<T> read_values(hid_t dataset, size_t count, hid_t memory_type,
-                           const std::string& name) {
-  std::vector<T> values(count);
-  if (count > 0) {
-    hdf5_check(H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), name);
-  }
-  return values;
-}
-
 void read_dataset(hid_t file, const std::string& name, Archive& archive) {
   const Hdf5Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, name);
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose, name);
@@ -85,10 +75,7 @@ void read_dataset(hid_t file, const std::string& name, Archive& archive) {
   } else if (kind == H5T_INTEGER && count == 1) {
     archive.integers[name] = read_values<int64_t>(dataset, count, H5T_NATIVE_INT64, name).front();
   } else if (kind == H5T_STRING && count == 1 && H5Tis_variable_str(type) > 0) {
-    const Hdf5Handle text_type = hdf5_text_type();
-    char* text = read_values<char*>(dataset, count, text_type, name).front();
-    archive.texts[name] = text == nullptr ? "" : text;
-    H5free_memory(text);
+    archive.texts[name] = read_texts(dataset, count, name).front();
   } else {
     throw Hdf5Error(fmt::format("'{}' is neither float, double, one int64 nor one text", name));
   }

@@ -133,27 +133,6 @@ std::vector<std::string> dimensions_of(const Variable& variable, const ScaleName
   return names;
 }
 
-template <class T>
-std::vector<T> read_values(const Variable& variable, size_t count, hid_t memory_type) {
-  std::vector<T> values(count);
-  if (count > 0) {
-    hdf5_check(H5Dread(variable.dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()),
-               variable.name);
-  }
-  return values;
-}
-
-Column::Texts read_texts(const Variable& variable, size_t count) {
-  const Hdf5Handle type = hdf5_text_type();
-  const auto pointers = read_values<char*>(variable, count, type);
-  Column::Texts texts;
-  for (char* text : pointers) {
-    texts.emplace_back(text == nullptr ? "" : text);
-    H5free_memory(text);
-  }
-  return texts;
-}
-
 void read_column_values(const Variable& variable, Column& column) {
   size_t count = 1;
   for (const hsize_t extent : variable.extents) count *= extent;
@@ -162,13 +141,13 @@ void read_column_values(const Variable& variable, Column& column) {
   const size_t bytes = H5Tget_size(type);
   const bool is_signed = kind == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
   if (kind == H5T_FLOAT && bytes <= sizeof(double)) {
-    column.values = read_values<double>(variable, count, H5T_NATIVE_DOUBLE);
+    column.values = read_values<double>(variable.dataset, count, H5T_NATIVE_DOUBLE, variable.name);
   } else if (kind == H5T_INTEGER && bytes == 1 && !is_signed) {
-    column.values = read_values<uint8_t>(variable, count, H5T_NATIVE_UINT8);
+    column.values = read_values<uint8_t>(variable.dataset, count, H5T_NATIVE_UINT8, variable.name);
   } else if (kind == H5T_INTEGER && (is_signed || bytes < sizeof(int64_t))) {
-    column.values = read_values<int64_t>(variable, count, H5T_NATIVE_INT64);
+    column.values = read_values<int64_t>(variable.dataset, count, H5T_NATIVE_INT64, variable.name);
   } else if (kind == H5T_STRING && H5Tis_variable_str(type) > 0) {
-    column.values = read_texts(variable, count);
+    column.values = read_texts(variable.dataset, count, variable.name);
   } else {
     throw Hdf5Error(fmt::format("'{}' is neither float64, int64, uint8 nor variable-length text",
                                 variable.name));
@@ -195,10 +174,6 @@ Column read_column(const Variable& variable, const ScaleNames& scales) {
   read_column_values(variable, column);
   return column;
 }
-
-}  // namespace
-
-namespace {
 
 std::vector<std::string> those_there(hid_t file, std::span<const std::string> wanted) {
   std::vector<std::string> names = {"run"};

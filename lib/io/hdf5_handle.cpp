@@ -35,4 +35,14 @@ Hdf5Handle hdf5_text_type() {
   return type;
 }
 
+std::vector<std::string> read_texts(hid_t dataset, size_t count, std::string_view name) {
+  const Hdf5Handle type = hdf5_text_type();
+  std::vector<std::string> texts;
+  for (char* text : read_values<char*>(dataset, count, type, name)) {
+    texts.emplace_back(text == nullptr ? "" : text);
+    H5free_memory(text);
+  }
+  return texts;
+}
+
 }  // namespace lengthwise

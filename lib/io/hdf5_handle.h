@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace lengthwise {
 
@@ -48,6 +49,19 @@ class Hdf5Handle {
   hid_t id_;
   Closer closer_;
 };
+
+/// All values of a dataset, which holds `count`.
+template <class T>
+std::vector<T> read_values(hid_t dataset, size_t count, hid_t memory_type, std::string_view name) {
+  std::vector<T> values(count);
+  if (count > 0) {
+    hdf5_check(H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), name);
+  }
+  return values;
+}
+
+/// The same of variable-length text.
+std::vector<std::string> read_texts(hid_t dataset, size_t count, std::string_view name);
 
 /// Where `object` lies in its file: equal for equal objects of one file.
 hobj_ref_t reference_to(hid_t object);

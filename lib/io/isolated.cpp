@@ -20,6 +20,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "base/system_calls.h"
 
 namespace lengthwise {
 namespace {
@@ -71,15 +72,6 @@ void limit_and_silence_this_process(std::chrono::seconds most) {
   dup2(nowhere, STDERR_FILENO);
 }
 
-void write_all(int descriptor, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return;  // nobody reads any more
-    bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-}
-
 [[noreturn]] void be_the_child(const std::function<std::vector<std::byte>()>& work,
                                std::chrono::seconds most, int output) {
   limit_and_silence_this_process(most);
@@ -116,13 +108,6 @@ std::optional<std::vector<std::byte>> read_in_time(int input, std::chrono::secon
     if (size <= 0) return bytes;
     bytes.insert(bytes.end(), buffer.begin(), buffer.begin() + size);
   }
-}
-
-int wait_for(pid_t child) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
 }
 
 std::string took_too_long(std::chrono::seconds most) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/system_calls.h"
 
 namespace lengthwise {
 namespace {
@@ -27,16 +28,6 @@ class Descriptor {
  private:
   int number_;
 };
-
-bool write_all(int descriptor, std::span<const std::byte> contents) {
-  while (!contents.empty()) {
-    const ssize_t written = ::write(descriptor, contents.data(), contents.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    contents = contents.subspan(static_cast<size_t>(written));
-  }
-  return true;
-}
 
 bool write_file(const std::filesystem::path& path, std::span<const std::byte> contents) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
