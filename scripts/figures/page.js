@@ -49,7 +49,10 @@
       if (copy.line) copy.line.color = colour;
       if (copy.marker) copy.marker.color = role === "seed" ? faint(colour, 0.55) : colour;
       if (role === "line") copy.marker.line = { color: css("--page"), width: 1 };
-      if (role === "failure") copy.marker.line.color = colour;
+      if (role === "failure") {
+        copy.marker.line.color = colour;
+        copy.textfont = { color: text_colour(variant), size: 11 };
+      }
     }
     return copy;
   }
@@ -71,23 +74,36 @@
     return [low - (low === 0 && !log ? 0 : margin), high + margin + room];
   }
 
-  // Bytes are read in powers of two, which Plotly does not place by itself.
-  function byte_ticks([low, high], log) {
-    const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    const text = (value) => {
-      const power = value < 1 ? 0 : Math.min(4, Math.floor(Math.log2(value) / 10 + 1e-9));
-      return `${+(value / 1024 ** power).toPrecision(3)} ${units[power]}`;
-    };
-    const ticks = [];
-    if (log) {
+  const scales = { byte: [["B", "KiB", "MiB", "GiB", "TiB"], 1024, 1], s: [["µs", "ms", "s"], 1000, 1e-6],
+    FLOP: [["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"], 1000, 1] };
+
+  function amount(value, unit) {
+    const [names, step, least] = scales[unit];
+    let power = 0;
+    for (value /= least; Math.abs(value) >= step * (1 - 1e-9) && power + 1 < names.length; ++power) value /= step;
+    return `${+value.toPrecision(3)} ${names[power]}`;
+  }
+
+  // At most eight round values in the unit; Plotly would write bytes in powers of ten and every
+  // digit of a short logarithmic axis.
+  function unit_ticks([low, high], log, unit) {
+    const ticks = [], most = 8, base = unit === "byte" ? 2 : 10;
+    if (log && base === 2) {
       const [first, last] = [low, high].map((v) => v / Math.log10(2));
-      const step = Math.max(1, Math.ceil((last - first) / 7));
+      const step = Math.max(1, Math.ceil((last - first) / most));
       for (let p = Math.ceil(first / step) * step; p <= last; p += step) ticks.push(2 ** p);
+    } else if (log) {
+      const digits = [[1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]].find((d) => d.length * (high - low) <= most) || [1];
+      const step = Math.max(1, Math.ceil((high - low) / most));
+      for (let p = Math.floor(low / step) * step; p <= high; p += step) {
+        ticks.push(...digits.map((d) => d * 10 ** p).filter((v) => Math.log10(v) >= low && Math.log10(v) <= high));
+      }
     } else {
-      const step = 2 ** Math.ceil(Math.log2((high - low) / 7));
+      const rough = (high - low) / most, power = base ** Math.floor(Math.log(rough) / Math.log(base));
+      const step = power * (base === 2 ? 2 : [1, 2, 5, 10].find((d) => d * power >= rough));
       for (let v = Math.ceil(low / step) * step; v <= high; v += step) ticks.push(v);
     }
-    return { tickvals: ticks, ticktext: ticks.map(text) };
+    return { tickvals: ticks, ticktext: ticks.map((value) => amount(value, unit)) };
   }
 
   function axis_of(figure, axis, range) {
@@ -95,9 +111,7 @@
     const unit = axis === "x" ? figure.x_unit : figure.unit;
     const result = { type: log ? "log" : "linear", range, gridcolor: css("--grid"), zeroline: false,
       linecolor: css("--quiet"), tickcolor: css("--quiet"), showline: true, ticks: "outside" };
-    if (unit === "byte") Object.assign(result, byte_ticks(range, log));
-    if (unit === "s") Object.assign(result, { tickformat: "~s", ticksuffix: "s" });
-    if (unit === "FLOP") Object.assign(result, { tickformat: "~s", ticksuffix: "FLOP" });
+    if (unit) Object.assign(result, unit_ticks(range, log, unit));
     if (axis === "x" && !figure.x_unit) {
       result.showgrid = false;
       const lengths = figure.lengths;

@@ -80,8 +80,9 @@ def failure_traces(comparison: dict) -> list[dict]:
     for row, (number, ends) in enumerate((n, e) for n, e in failed if e):
         label = comparison["groups"][number]["label"]
         traces.append({
-            "type": "scatter", "mode": "markers", "yaxis": TOP_AXIS, "showlegend": False,
-            "x": list(ends), "y": [0.965 - 0.06 * row] * len(ends), "cliponaxis": False,
+            "type": "scatter", "mode": "markers+text", "yaxis": TOP_AXIS, "showlegend": False,
+            "text": [", ".join(dict.fromkeys(ends.values())) + " "] + [""] * (len(ends) - 1),
+            "textposition": "middle left", "x": list(ends), "y": [0.965 - 0.06 * row] * len(ends), "cliponaxis": False,
             "customdata": [f"<b>{label}</b> at {count_text(length)} tokens: {end}"
                            for length, end in ends.items()],
             "hovertemplate": "%{customdata}<extra></extra>",
