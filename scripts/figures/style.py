@@ -17,6 +17,7 @@ DASHES = ["solid", "9px,3px", "5px,2px", "9px,3px,2px,3px", "2px,2px", "9px,3px,
 
 PARTS = ["attention", "projections", "feed_forward", "head", "rest"]
 PART_COLOURS = ["#D55E00", "#56B4E9", "#0072B2", "#009E73", "#BBBBBB"]
+PART_INK = ["#B44F00", "#20719F", "#0072B2", "#007D5B", "#6f6f6f"]
 PART_NAMES = {"attention": "attention", "projections": "projections", "feed_forward": "feed-forward",
               "head": "head", "rest": "rest"}
 
