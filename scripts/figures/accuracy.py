@@ -23,7 +23,14 @@ def solved_text(line: dict) -> str:
     return f"{line['solved']} of {trained} solved" if line.get("solved") is not None else ""
 
 
-def draw_grid(axes, rows: list[tuple], kind: str, figure) -> None:
+def text_colour(background: tuple) -> str:
+    """Black or white, whichever has the higher contrast (relative luminance as WCAG defines it)."""
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in background[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if luminance > 0.179 else "white"
+
+
+def draw_grid(axes, rows: list[tuple], kind: str) -> None:
     lengths = sorted({point["test_length"] for *_, points in rows for point in points})
     values = [point["value"] for *_, points in rows for point in points]
     norm = Normalize(0, 1) if kind == "accuracy" else Normalize(min(values), max(values))
@@ -34,8 +41,7 @@ def draw_grid(axes, rows: list[tuple], kind: str, figure) -> None:
             colour = colours(norm(point["value"]))
             axes.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour,
                                          edgecolor="white", linewidth=1.5))
-            bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 0.5
-            text = {"color": "black" if bright else "white", "ha": "center", "va": "center"}
+            text = {"color": text_colour(colour), "ha": "center", "va": "center"}
             axes.text(column, row, f"{point['value']:.3f}", fontsize=8, **text)
             if point["low"] is not None and point["high"] is not None:
                 axes.text(column, row + 0.3, f"± {(point['high'] - point['low']) / 2:.2g}", fontsize=6,
@@ -72,6 +78,8 @@ def draw_dots(axes, found: dict, rows: list[tuple], kind: str) -> None:
         axes.set_xlim(-0.02, 1.02)
         if chance:
             axes.axvline(chance, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)))
+            axes.annotate("chance", (chance, 1), xycoords=("data", "axes fraction"), xytext=(3, 2),
+                          textcoords="offset points", fontsize=7, color=GREY)
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(f"{data.score_name(kind)} at {rows[0][-1][0]['test_length']} tokens")
@@ -90,7 +98,7 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     width = 2.2 + 0.85 * max(4, len(lengths))
     figure, grid = panels(1, 1, max(5.5, width), 0.9 + 0.42 * len(rows))
     if len(lengths) > 1:
-        draw_grid(grid[0, 0], rows, kind, figure)
+        draw_grid(grid[0, 0], rows, kind)
     else:
         draw_dots(grid[0, 0], found, rows, kind)
     several = any(line.get("seeds") and len(line["seeds"]) > 1 for _, _, _, line, _ in rows)

@@ -27,6 +27,7 @@
   function is_visible({ variant, other, role }) {
     if (role === "band" && !options.intervals) return false;
     if (role === "crossing" && !options.crossings) return false;
+    if (role === "guide" && !(options.log_x && options.log_y)) return false;
     return !hidden.has(variant) && !hidden.has(other);
   }
 
@@ -42,13 +43,16 @@
       copy.textfont = { color: css("--quiet"), size: 11 };
     } else if (role === "crossing") {
       copy.marker.color = copy.marker.line.color = css("--ink");
-      copy.error_x.color = css("--ink");
+      copy.line.color = css("--ink");
     } else {
       const colour = line_colour(variant);
       if (role === "band") copy.fillcolor = faint(colour, 0.2);
       if (copy.line) copy.line.color = colour;
       if (copy.marker) copy.marker.color = role === "seed" ? faint(colour, 0.55) : colour;
-      if (role === "line") copy.marker.line = { color: css("--page"), width: 1 };
+      if (role === "line") {
+        const hollow = copy.marker.symbol.endsWith("-open");
+        copy.marker.line = { color: hollow ? colour : css("--page"), width: hollow ? 2 : 1 };
+      }
       if (role === "failure") {
         copy.marker.line.color = colour;
         copy.textfont = { color: text_colour(variant), size: 11 };
@@ -64,8 +68,11 @@
   function full_range(figure, axis) {
     const log = is_log(figure, axis);
     const roles = axis === "x" ? ["line"] : ["line", "band", "guide", "baseline", "seed"];
-    const values = figure.traces.filter(({ meta }) => roles.includes(meta.role) && (log || meta.role !== "guide"))
-      .flatMap((trace) => trace[axis]).concat(axis === "x" ? figure.lengths : []).filter((v) => !log || v > 0);
+    const all = (of) => figure.traces.filter(({ meta }) => of.includes(meta.role)).flatMap((trace) => trace[axis]);
+    const lines = all(["line"]), bounds = [Math.min(...lines) / 4, Math.max(...lines) * 4];
+    const values = all(roles.filter((role) => log || role !== "guide")).concat(axis === "x" ? figure.lengths : [])
+      .filter((v) => !log || v > 0)
+      .map((v) => (log && axis === "y" ? Math.max(bounds[0], Math.min(bounds[1], v)) : v));  // a wide band flattens no line
     let low = Math.min(...values), high = Math.max(...values);
     if (log) [low, high] = [Math.log10(low), Math.log10(high)];
     else if (figure.scalable || axis === "x") low = Math.min(0, low);

@@ -56,21 +56,26 @@ def height_at(points: list[dict], length: float) -> float | None:
 
 
 def crossing_trace(comparison: dict, crossing: dict) -> dict | None:
-    """A mark where two lines cross, with the interval of the length as a horizontal bar."""
+    """A mark where two lines cross, with the interval of the length as a horizontal bar; dotted to the
+    range's edge where an end is open."""
     labels = [group["label"] for group in comparison["groups"]]
     pair = [labels.index(crossing[key]) for key in ("later", "earlier")]
     points = data.curve(comparison["groups"][pair[0]], crossing["quantity"])
     length, height = crossing["length"], height_at(points, crossing["length"])
     if height is None:
         return None
-    low = crossing.get("low") or crossing.get("from") or length
-    high = crossing.get("high") or crossing.get("to") or length
-    return {"type": "scatter", "mode": "markers", "x": [length], "y": [height],
-            "error_x": {"type": "data", "array": [max(0, high - length)],
-                        "arrayminus": [max(0, length - low)], "thickness": 1.5, "width": 4},
-            "marker": {"symbol": "x-thin", "size": 10, "line": {"width": 2}},
-            "customdata": [crossing["sentence"]], "hovertemplate": "%{customdata}<extra></extra>",
-            "showlegend": False, "meta": {"variant": pair[0], "other": pair[1], "role": "crossing"}}
+    is_open = [crossing.get(key) is None for key in ("low", "high")]
+    xs = [crossing["from"] if is_open[0] else crossing["low"], length,
+          crossing["to"] if is_open[1] else crossing["high"]]
+    ends = [arrow if is_open_ else "line-ns" for is_open_, arrow in
+            zip(is_open, ("triangle-left", "triangle-right"))]
+    return {"type": "scatter", "mode": "lines+markers", "x": xs, "y": [height] * 3,
+            "line": {"width": 1.5, "dash": "2px,3px" if any(is_open) else "solid"},
+            "marker": {"symbol": [ends[0], "x-thin", ends[1]], "size": [7, 10, 7],
+                       "line": {"width": 2}},
+            "customdata": [crossing["sentence"]] * 3,
+            "hovertemplate": "%{customdata}<extra></extra>", "showlegend": False,
+            "meta": {"variant": pair[0], "other": pair[1], "role": "crossing"}}
 
 
 def failure_traces(comparison: dict) -> list[dict]:
@@ -227,16 +232,21 @@ def pareto_figures(comparison: dict) -> list[dict]:
         if len(ahead) > 1:
             traces.append({"type": "scatter", "mode": "lines", "x": [a[0] for a in ahead],
                            "y": [a[1] for a in ahead], "hoverinfo": "skip", "showlegend": False,
-                           "line": {"width": 1, "dash": "6px,4px"}, "meta": {"role": "baseline"}})
+                           "line": {"width": 1, "dash": "6px,4px", "shape": "hv"},
+                           "meta": {"role": "baseline"}})
         for number, entry in enumerate(points):
             label = entry["label"]
             number = labels.index(label) if label in labels else number
             trace = line_trace(number, label, [entry[cost]], [entry["value"]],
                                [f"<b>{label}</b>, trained at {count_text(entry['train_length'])}<br>"
                                 f"{text_of(entry['value'])} for {text_of(entry[cost], unit)}"])
+            hollow = "-open" if front and not entry.get(front) else ""
+            trace["marker"] = {"symbol": trace["marker"]["symbol"] + hollow, "size": 12}
             traces.append(trace | {"mode": "markers"})
+        score = points[0]["score"]
+        better = "" if score == "accuracy" else " (less is better)"
         figures.append({"id": f"pareto-{cost}", "title": f"Score against {name}", "lengths": [],
                         "unit": "", "x_unit": unit, "x_title": name, "scalable": False,
-                        "y_title": data.score_name(points[0]["score"]), "failure_rows": 0,
+                        "y_title": score.replace("_", " ") + better, "failure_rows": 0,
                         "traces": traces})
     return figures

@@ -35,7 +35,8 @@ def draw_panel(axes, points: list[dict], panel: tuple, numbers: dict) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(FORMATS[unit]))
     axes.set_title(f"Against {name}", pad=8)
     axes.set_xlabel(name)
-    axes.set_ylabel(data.score_name(points[0]["score"]))
+    score = points[0]["score"]
+    axes.set_ylabel(score.replace("_", " ") + ("" if score == "accuracy" else " (less is better)"))
     axes.grid(color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
     label_points(axes, points, cost, numbers)

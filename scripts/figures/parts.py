@@ -24,7 +24,8 @@ def draw_panel(axes, group: dict, labelled: bool) -> None:
         middles.append(below[-1] + shares[-1] / 2)
         below = [b + share for b, share in zip(below, shares)]
     for i, total in enumerate(totals):
-        axes.annotate(seconds_text(total), (i, 1.015), ha="center", va="bottom", fontsize=6.5, color=GREY)
+        axes.annotate(seconds_text(total), (i, 1.015), ha="center", va="bottom", fontsize=6.5, color=GREY,
+                      annotation_clip=False)
     if labelled:
         for part, middle, height in zip(PARTS, middles, spread(middles, 0.075)):
             axes.annotate(PART_NAMES[part], (len(kept) - 0.57, middle), xytext=(len(kept) - 0.3, height),
@@ -52,8 +53,7 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     figure, grid = panels(rows, columns, 3.6, 2.7)
     for number, axes in enumerate(grid.flat):
         if number < len(groups):
-            last = number % columns == columns - 1 or number == len(groups) - 1
-            draw_panel(axes, groups[number], last)
+            draw_panel(axes, groups[number], labelled=number == columns - 1)
         else:
             axes.axis("off")
     heading(figure, found, "shares of a training step, medians; above the bars its time")

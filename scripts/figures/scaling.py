@@ -14,29 +14,34 @@ PANELS = ["training_step_attention_seconds", "training_step_seconds",
           "training_step_attention_flops", "peak_total_bytes", "decode_step_seconds", "state_bytes"]
 
 
-def draw_band(axes, points: list[dict], colour: str) -> None:
-    known = [p for p in points if p["low"] is not None and p["high"] is not None and p["low"] > 0]
+def draw_band(axes, points: list[dict], colour: str, bounds: tuple[float, float]) -> None:
+    """The interval at each length, cut at `bounds`: a band much wider than all curves would flatten them."""
+    known = [p for p in points if p["low"] is not None and p["high"] is not None]
     if len(known) > 1:
-        axes.fill_between([p["length"] for p in known], [p["low"] for p in known],
-                          [p["high"] for p in known], color=colour, alpha=0.18, linewidth=0)
+        axes.fill_between([p["length"] for p in known], [max(p["low"], bounds[0]) for p in known],
+                          [min(p["high"], bounds[1]) for p in known], color=colour, alpha=0.18,
+                          linewidth=0)
 
 
 def draw_crossings(axes, found: dict, name: str) -> None:
-    """A cross at each crossover, its interval as a horizontal bar; an arrow where an end is open."""
+    """A cross at each crossover, its interval as a horizontal bar, dotted to an arrow where its end is open."""
     groups = {group["label"]: group for group in found["groups"]}
     for entry in data.crossings(found, name):
         height = height_at(data.curve(groups[entry["later"]], name), entry["length"])
         if height is None:
             continue
-        ends = [entry.get(key) for key in ("low", "high")]
-        known = [entry[edge] if end is None else end for end, edge in zip(ends, ("from", "to"))]
         for width, colour in ((3.2, "white"), (1.2, "black")):
-            axes.plot(known, [height] * 2, color=colour, linewidth=width, zorder=6)
+            for key, edge in (("low", "from"), ("high", "to")):
+                is_open = entry.get(key) is None
+                axes.plot([entry["length"], entry[edge] if is_open else entry[key]], [height] * 2,
+                          color=colour, linewidth=0.8 if is_open else width, zorder=6,
+                          linestyle=(0, (1, 2)) if is_open else "-")
             axes.plot(entry["length"], height, marker="x", markersize=7, markeredgecolor=colour,
                       markeredgewidth=width, zorder=7)
-        for end, at, marker in zip(ends, known, ("<", ">")):
-            axes.plot(at, height, marker=marker if end is None else "|", color="black", markersize=4,
-                      zorder=7)
+        for key, edge, arrow in (("low", "from", "<"), ("high", "to", ">")):
+            is_open = entry.get(key) is None
+            axes.plot(entry[edge] if is_open else entry[key], height, marker=arrow if is_open else "|",
+                      color="black", markersize=4, zorder=7)
 
 
 def draw_failures(axes, found: dict) -> None:
@@ -65,11 +70,13 @@ def draw_panel(axes, found: dict, name: str) -> bool:
     if not curves or all(len(points) < 2 for points in curves.values()):
         return False
     unit = next(group["quantities"][name]["unit"] for group in groups if name in group["quantities"])
+    values = [point["value"] for points in curves.values() for point in points]
+    bounds = min(values) / 4, max(values) * 4
     ends, lengths = [], {length for group in groups for length in data.failures(group)}
     for number, points in curves.items():
         colour, marker = look(number)
         xs, ys = ([point[key] for point in points] for key in ("length", "value"))
-        draw_band(axes, points, colour)
+        draw_band(axes, points, colour, bounds)
         axes.plot(xs, ys, color=colour, marker=marker, linestyle=stroke(number),
                   markeredgecolor="white", markeredgewidth=0.5)
         ends.append((xs[-1], ys[-1], groups[number]["label"], colour))
