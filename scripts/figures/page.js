@@ -294,6 +294,8 @@
     for (const { isIntersecting, target } of entries) {
       if (isIntersecting && !drawn.has(target.id)) draw(target);
     }
-  }, { rootMargin: "600px 0px" });
+  }, { rootMargin: "300px 0px" });
+  const first = boxes().find((box) => box.clientWidth);
+  if (first) draw(first);
   boxes().forEach((box) => viewed.observe(box));
 })();

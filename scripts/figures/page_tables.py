@@ -186,7 +186,7 @@ def runs(export: dict) -> Table:
         rows.append([
             run["run_id"], run["attention"], run["position"], run["norm"], run["task"],
             str(run["length"]), str(run["batch"]), str(run["seed"]),
-            f"{ended}: {reason}" if reason else ended,
+            f"{ended}: {reason}" if reason and not reason.startswith(ended) else reason or ended,
             text_of(middle(run, "training_step_seconds"), "s"), text_of(of_attention(run), "s"),
             text_of(middle(run, "forward_seconds"), "s"),
             text_of(middle(run, "decode_step_seconds"), "s"), text_of(flops(run), "FLOP"),
