@@ -1,5 +1,6 @@
-"""Runs scripts/plot.py on a results file and on wrong input: plot_test.py RESULTS_FILE"""
+"""Runs scripts/plot.py on a results file and on wrong input: plot_test.py RESULTS_FILE PROGRAM"""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -8,8 +9,14 @@ from pathlib import Path
 
 import h5py
 import matplotlib.image
+import numpy as np
 
-PLOT = Path(__file__).parent.parent / "scripts" / "plot.py"
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+PLOT = SCRIPTS / "plot.py"
+sys.path.insert(0, str(SCRIPTS))
+from figures import scaling  # noqa: E402
+from figures.paper import plt  # noqa: E402
+from figures.style import COLOURS, INK, MARKERS, STROKES, place  # noqa: E402
 
 
 def plot(*arguments):
@@ -92,6 +99,109 @@ def marks_lengths_that_failed(results: Path, folder: Path) -> None:
     assert drawn.count(">timed out<") == 3, "time, memory and FLOPs each mark the failed length"
 
 
+def compared(results: Path) -> dict:
+    return json.loads(subprocess.run([sys.argv[2], "compare", results, "--json"], capture_output=True,
+                                     check=True).stdout)
+
+
+def with_every_key(results: Path) -> dict:
+    """The comparison of five processes and three seeds, one crossover open at its upper end."""
+    found = compared(results)
+    for group in found["groups"]:
+        for quantity in group["quantities"].values():
+            quantity["low"] = [value and 0.9 * value for value in quantity["values"]]
+            quantity["high"] = [value and 1.1 * value for value in quantity["values"]]
+    later, earlier = (group["label"] for group in found["groups"][:2])
+    from_, to = found["groups"][0]["lengths"][0]["length"], found["groups"][0]["lengths"][-1]["length"]
+    found["crossovers"] = [{
+        "quantity": "training_step_seconds", "later": later, "earlier": earlier, "status": "crosses",
+        "length": 1.5 * from_, "low": 1.2 * from_, "high": None, "from": from_, "to": to,
+        "reference": True, "sentence": "one overtakes the other"}]
+    found["pareto"] = []
+    for line in found["scores"]:
+        values = [entry["value"] for entry in line["bits_per_byte"]]
+        line["seeds"] = [{"seed": s, "bits_per_byte": [v + 0.1 * s for v in values]} for s in range(3)]
+        line |= {"solved": 2, "trained": 3, "mean": {"bits_per_byte": [v + 0.1 for v in values]},
+                 "low": {"bits_per_byte": values}, "high": {"bits_per_byte": [v + 0.2 for v in values]}}
+        found["pareto"].append({
+            "label": line["label"], "train_length": line["train_length"], "score": "bits_per_byte",
+            "value": values[0], "training_seconds": 7.0 + len(found["pareto"]),
+            "peak_total_bytes": 2 ** 25, "state_bytes": 2 ** 16 * (1 + len(found["pareto"])),
+            "on_front_seconds": True, "on_front_bytes": True})
+    return found
+
+
+def program_that_says(found: dict, folder: Path) -> Path:
+    (folder / "comparison.json").write_text(json.dumps(found))
+    program = folder / "says"
+    program.write_text(f"#!/bin/sh\ncat '{folder}/comparison.json'\n")
+    program.chmod(0o755)
+    return program
+
+
+def draws_the_figures_of_a_comparison(results: Path, folder: Path) -> None:
+    """As the program gives it, and with every key that it may give: intervals, crossovers, seeds, fronts."""
+    expected = {"scaling": ["Training step: time of attention", "slope 2"],
+                "parts": ["feed-forward", "projections", "attention"],
+                "accuracy": ["tokens of the test (framed: as trained)"]}
+    whole = expected | {"accuracy": ["2 of 3 solved", "± 0.1"],
+                        "pareto": ["Against time of training", "bits per byte (less is better)"]}
+    whole["scaling"] = whole["scaling"] + ["bands: 95 % intervals", "crosses: crossovers"]
+    for program, said in [(sys.argv[2], expected),
+                          (program_that_says(with_every_key(results), folder), whole)]:
+        for old in folder.glob("figure-*"):
+            old.unlink()
+        outcome = plot(results, "--figure", "all", "-o", folder / "figure", "--program", program)
+        assert outcome.returncode == 0, outcome.stderr
+        assert all(Path(line).exists() for line in outcome.stdout.split())
+        for figure, texts in said.items():
+            svg = (folder / f"figure-{figure}.svg").read_text()
+            labels = [group["label"] for group in compared(results)["groups"]]
+            for text in texts + labels:
+                assert text in svg, f"{figure} does not say '{text}'"
+            image = matplotlib.image.imread(folder / f"figure-{figure}.png")
+            for edge in (image[:, :4], image[:, -4:], image[:4], image[-4:]):
+                assert (edge == 1).all(), f"something of {figure} reaches the edge"
+        one = plot(results, "--figure", "scaling", "-o", folder / "b", "--program", program)
+        assert len(one.stdout.split()) == 2, "scaling alone is two files"
+        assert (folder / "b-scaling.svg").read_bytes() == (folder / "figure-scaling.svg").read_bytes()
+
+
+def band_and_crossover_stand_where_compare_says(results: Path, folder: Path) -> None:
+    """Drawn into axes, read back: the band's edges, the crossover's bar, its open end at the range's."""
+    found = with_every_key(results)
+    _, axes = plt.subplots()
+    assert scaling.draw_panel(axes, found, "training_step_seconds")
+    quantity = found["groups"][0]["quantities"]["training_step_seconds"]
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert np.isclose(band.min(), min(quantity["low"])) and np.isclose(band.max(), max(quantity["high"]))
+    crossing = found["crossovers"][0]
+    drawn = [line.get_xdata() for line in axes.lines if line.get_color() == "black"]
+    ends = {float(x) for xs in drawn for x in np.atleast_1d(xs)}
+    assert ends == {crossing["length"], crossing["low"], crossing["to"]}, ends
+    plt.close("all")
+
+
+def lines_differ_in_grey_and_text_can_be_read(results: Path, folder: Path) -> None:
+    def luminance(colour):
+        parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    for colour in INK:
+        assert 1.05 / (luminance(colour) + 0.05) >= 4.5, f"{colour} is too pale for text"
+    looks = {(str(STROKES[place(i)[0]]), MARKERS[place(i)[1]]) for i in range(64)}
+    assert len(looks) == 64 and len(COLOURS) == len(STROKES) == len(INK) == 8
+
+
+def names_a_figure_that_has_no_data(results: Path, folder: Path) -> None:
+    found = compared(results) | {"scores": []}
+    outcome = plot(results, "--figure", "accuracy", "--program", program_that_says(found, folder))
+    assert outcome.returncode == 2 and "expected trained models" in outcome.stderr, outcome.stderr
+    outcome = plot(results, "--figure", "scaling", "--program", folder / "nowhere")
+    assert outcome.returncode == 2 and "no such program" in outcome.stderr, outcome.stderr
+    assert outcome.stderr.count("\n") == 1, outcome.stderr
+
+
 def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
     (folder / "words.h5").write_text("not HDF5")
     with h5py.File(folder / "other.h5", "w") as file:
@@ -111,7 +221,9 @@ def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
 def main() -> int:
     tests = [draws_both_files_with_every_label, draws_beside_the_file_by_default,
              draws_the_same_twice, keeps_long_labels_inside, leaves_groups_aside, keeps_settings_apart,
-             marks_lengths_that_failed, refuses_wrong_files_in_one_line]
+             marks_lengths_that_failed, draws_the_figures_of_a_comparison,
+             band_and_crossover_stand_where_compare_says, lines_differ_in_grey_and_text_can_be_read,
+             names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
     failures = 0
     for test in tests:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,139 @@
+"""What the figures on paper share: their style, axes over lengths, labels at the lines' ends, saving."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from figures.comparison import UserError
+from figures.style import COLOURS, INK, MARKERS, STROKES, place
+
+STYLE = {
+    "font.size": 8.5, "font.family": "DejaVu Sans", "axes.titlesize": 9.5, "axes.titleweight": "bold",
+    "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
+    "axes.linewidth": 0.7, "lines.linewidth": 1.6, "lines.markersize": 4.5,
+    "xtick.major.width": 0.7, "ytick.major.width": 0.7, "svg.fonttype": "none",
+    "svg.hashsalt": "lengthwise", "hatch.linewidth": 0.6,
+}
+GREY, PALE = "#6f6f6f", "#9a9a9a"
+
+
+def look(number: int) -> tuple:
+    """Colour and marker of a line; the pair differs in 64 lines."""
+    style, marker = place(number)
+    return COLOURS[style], MARKERS[marker]
+
+
+def stroke(number: int):
+    """Line style of a line, which tells it apart in grey."""
+    return STROKES[place(number)[0]]
+
+
+def ink(colour: str) -> str:
+    """The same colour, dark enough for text."""
+    return INK[COLOURS.index(colour)] if colour in COLOURS else colour
+
+
+def spread(heights: list, gap: float) -> list:
+    """Moves label heights in 0..1 apart to at least `gap`, as little as needed, in their order."""
+    order = np.argsort(heights)
+    placed = np.array(heights, dtype=float)[order]
+    for _ in range(500):
+        placed = np.clip(placed, 0.01, 0.99)
+        close = np.flatnonzero(np.diff(placed) < gap - 1e-6)
+        for i in close:
+            middle = (placed[i] + placed[i + 1]) / 2
+            placed[i], placed[i + 1] = middle - gap / 2, middle + gap / 2
+    result = np.empty_like(placed)
+    result[order] = placed
+    return list(result)
+
+
+def label_ends(axes, ends: list) -> None:
+    """Writes each line's name right of its end, moved apart where lines meet; a thin line joins
+    them. An end at infinity is one at the panel's edge."""
+    if not ends:
+        return
+    axes.set_xlim(axes.get_xlim())  # settles the limits, on which the places depend
+    axes.set_ylim(axes.get_ylim())
+    to_axes = axes.transData + axes.transAxes.inverted()
+    edge = axes.get_xlim()[1]
+    ends = [(min(x, edge), y, text, colour) for x, y, text, colour in ends]
+    heights = [to_axes.transform((x, y))[1] for x, y, _, _ in ends]
+    for (x, y, text, colour), height in zip(ends, spread(heights, 0.062)):
+        axes.annotate(text, (x, y), xytext=(1.045, height), textcoords="axes fraction", color=ink(colour),
+                      va="center", fontsize=8, annotation_clip=False,
+                      arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5,
+                                  "shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)})
+
+
+def slope_guides(axes, curves: list) -> None:
+    """Short grey lines of slope 1 and 2 below every curve beside them."""
+    first = min(xs[0] for xs, *_ in curves)
+    last = max(xs[-1] for xs, *_ in curves)
+    beside = np.concatenate([ys[xs >= last / 4] for xs, ys in curves])
+    if last < 4 * first or not (beside > 0).any():
+        return
+    xs = np.array([last / 4, last / 2])
+    for slope in (1, 2):
+        ys = 0.12 * np.min(beside[beside > 0]) * (xs / xs[0]) ** slope
+        axes.plot(xs, ys, color="#9a9a9a", linewidth=0.8, zorder=1)
+        axes.annotate(f"slope {slope}", (xs[-1], ys[-1]), xytext=(4, 0), textcoords="offset points",
+                      color="#6f6f6f", fontsize=7, va="center")
+
+
+def finish_axes(axes, title: str, lengths: list, log_base: int = 0, formatter=None) -> None:
+    axes.set_title(title, pad=8)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(lengths, [str(int(n)) for n in lengths])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("tokens")
+    if log_base:
+        axes.set_yscale("log", base=log_base)
+        span = np.log(np.divide(*axes.get_ylim()[::-1])) / np.log(10)
+        subs = (1, 3) if log_base == 10 and span < 3.5 else (1,)
+        axes.yaxis.set_major_locator(LogLocator(base=4 if log_base == 2 else 10, subs=subs))
+        axes.yaxis.set_minor_locator(NullLocator())
+    if formatter:
+        axes.yaxis.set_major_formatter(FuncFormatter(formatter))
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def heading(figure, found: dict, said: str) -> None:
+    """The title of a figure, and under it the machine and what is drawn."""
+    name = found.get("study") or Path(found["file"]).stem
+    cpus, threads = (", ".join(found.get(key) or {"unknown": 0}) for key in ("cpus", "threads"))
+    batching = ", ".join(dict.fromkeys(group.get("batching") or "" for group in found["groups"]))
+    figure.suptitle(f"How attention scales: {name}", x=0.02, y=0.99, ha="left", va="top", fontsize=12,
+                    fontweight="bold")
+    inch = 1 / figure.get_figheight()
+    figure.text(0.02, 0.99 - 0.24 * inch, f"{cpus}, {threads} threads{'; ' if batching else ''}{batching}; "
+                f"{said}", fontsize=8, color="#555555", va="top")
+
+
+def panels(rows: int, columns: int, width: float, height: float):
+    """A figure with room above its panels for the heading."""
+    plt.rcParams.update(STYLE)
+    size = (width * columns, height * rows + 0.6)
+    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    top = 0.6 / size[1]
+    figure.get_layout_engine().set(rect=(0.01, 0.01, 0.98, 0.98 - top), hspace=0.08, wspace=0.06)
+    return figure, grid
+
+
+def save(figure, stem: Path) -> list[Path]:
+    """Writes STEM.png and STEM.svg, the same bytes for the same figure."""
+    paths = [stem.with_name(stem.name + ending) for ending in (".png", ".svg")]
+    for path in paths:
+        try:
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            figure.savefig(path, dpi=200, metadata=metadata)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    plt.close(figure)
+    return paths
