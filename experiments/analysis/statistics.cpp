@@ -88,6 +88,7 @@ ModeratedVariances moderated_variances(std::span<const double> variances,
 }
 
 double student_quantile(double share, double degrees) {
+  if (!(degrees > 0)) return kNotANumber;
   return boost::math::quantile(boost::math::students_t(degrees), share);
 }
 
