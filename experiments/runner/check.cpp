@@ -77,7 +77,8 @@ std::vector<LawResult> try_all(const Chosen& chosen) {
       for (const PositionScheme& scheme : position_schemes()) {
         if (!has_chosen && !chosen.position.contains(scheme.info.name)) continue;
         const std::string names = fmt::format("{} {}", pattern_text(pattern), scheme.info.name);
-        for (const ModelLaw& law : model_laws()) try_one(law, names, results, line, pattern, scheme);
+        for (const ModelLaw& law : model_laws())
+          try_one(law, names, results, line, pattern, scheme);
       }
     }
   }

@@ -279,12 +279,12 @@ void Runner::ended(Active& active, const ChildEnd& end) {
   const size_t run = active.run;
   free_cores_.push_back(active.cores);
   const double seconds = seconds_since(active.start);
-  const Consequence consequence =
-      consequence_of({.child = end,
-                      .killed_after_seconds = active.was_killed ? config_.runner.time_limit_seconds : 0,
-                      .kernel_killed = end.signal == SIGKILL && out_of_memory_kills() > active.kills_before,
-                      .is_stopping = is_stopping(),
-                      .ended_by_others_before = attempts_[run]});
+  const Consequence consequence = consequence_of(
+      {.child = end,
+       .killed_after_seconds = active.was_killed ? config_.runner.time_limit_seconds : 0,
+       .kernel_killed = end.signal == SIGKILL && out_of_memory_kills() > active.kills_before,
+       .is_stopping = is_stopping(),
+       .ended_by_others_before = attempts_[run]});
   switch (consequence.next) {
     case NextStep::leave:
       return;
