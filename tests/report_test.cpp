@@ -75,7 +75,17 @@ TEST(Report, MarksExponentsWithoutASecondReading) {
   rows.resize(6);  // three lengths
   const std::string text = comparison_text(compare_table(sample_table(rows), "results.h5"));
   EXPECT_NE(text.find("~2.00\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("~ no second reading at these lengths agrees\n"), std::string::npos);
+  EXPECT_NE(text.find("~ not settled"), std::string::npos);
+}
+
+TEST(Report, NeverPrintsAnIntervalThatIsNotKnown) {
+  auto rows = quadratic_study();
+  rows.resize(6);  // one process at each of three lengths
+  const Comparison comparison = compare_table(sample_table(rows), "results.h5");
+  EXPECT_EQ(comparison_text(comparison).find("nan"), std::string::npos);
+  for (const std::string& sentence : comparison.summary) {
+    EXPECT_EQ(sentence.find("nan"), std::string::npos) << sentence;
+  }
 }
 
 TEST(Report, JsonHoldsEveryNumber) {

@@ -237,9 +237,11 @@ TEST(Remaining, GoesByWhatRunsCostAndNotByTheirNumber) {
 }
 
 TEST(Remaining, IsDividedAmongJobs) {
-  RemainingTime remaining({{1}, {4}}, 2);
+  RemainingTime remaining({{1}, {4}, {4}}, 2);
   remaining.ended(0, 60);
-  EXPECT_EQ(remaining.text(), "about 2 min 0 s left");
+  EXPECT_EQ(remaining.text(), "about 4 min 0 s left");
+  remaining.skipped(1);
+  EXPECT_EQ(remaining.text(), "about 4 min 0 s left") << "one run is not divided";
 }
 
 TEST(Remaining, KeepsTrainingApartFromMeasuring) {

@@ -209,7 +209,8 @@ std::vector<PairedDifference> paired_differences(const std::vector<ScoreLine>& l
   for (const size_t right : chosen) {
     if (has_reference && !is_reference(right)) continue;
     for (const size_t left : chosen) {
-      if (left == right || lines[left].train_length != lines[right].train_length ||
+      if (left == right || lines[left].task != lines[right].task ||
+          lines[left].train_length != lines[right].train_length ||
           lines[left].primary() != lines[right].primary()) {
         continue;
       }

@@ -42,6 +42,7 @@ struct ScoreSpread {
 struct ScoreLine {
   size_t group = 0;
   std::string label;         // the group's, with the length where a group has several lines
+  std::string task;          // with its options: what the scores are of
   Settings training;         // of how it was trained, that vary within the group
   int64_t length = 0;        // of the runs
   int64_t train_length = 0;  // 0 where not known
@@ -81,8 +82,8 @@ struct PairedDifference {
   Interval interval;                // open with one seed
 };
 
-/// Of chosen lines of one training length, to the right of each pair `full`, `flash`, or where
-/// neither is there every other line.
+/// Of chosen lines of one task and training length, to the right of each pair `full`, `flash`, or
+/// where neither is there every other line.
 std::vector<PairedDifference> paired_differences(const std::vector<ScoreLine>& lines,
                                                  const std::vector<std::string>& variants);
 

@@ -18,11 +18,19 @@ json by_test_length(const NumberByLength& values) {
   return result;
 }
 
+/// One number for each test length that any seed was scored at; null where it was not.
+json along(const NumberByLength& lengths, const NumberByLength& values) {
+  json result = json::array();
+  for (const auto& [length, any] : lengths) {
+    const auto found = values.find(length);
+    result.push_back(found == values.end() ? json(nullptr) : number(found->second));
+  }
+  return result;
+}
+
 json ends(const std::map<int64_t, Interval>& intervals, double Interval::*end) {
   json result = json::array();
-  for (const auto& [length, interval] : intervals) {
-    result.push_back({{"test_length", length}, {"value", number(interval.*end)}});
-  }
+  for (const auto& [length, interval] : intervals) result.push_back(number(interval.*end));
   return result;
 }
 
@@ -36,15 +44,16 @@ json of_each_score(const Value& value) {
 }
 
 json line_json(const Comparison& comparison, const ScoreLine& line) {
+  const auto spread = [&](size_t kind) -> const ScoreSpread& { return line.scores[kind]; };
   json seeds = json::array();
   for (const SeedScore& seed : line.seeds) {
-    json entry = of_each_score([&](size_t kind) { return by_test_length(seed.scores[kind]); });
+    json entry =
+        of_each_score([&](size_t kind) { return along(spread(kind).median, seed.scores[kind]); });
     entry["seed"] = seed.seed;
     entry["training_seconds"] = number(seed.training_seconds);
     entry["solved"] = line.in_bits() ? json(nullptr) : json(seed.solved);
     seeds.push_back(entry);
   }
-  const auto spread = [&](size_t kind) -> const ScoreSpread& { return line.scores[kind]; };
   json result = of_each_score([&](size_t kind) { return by_test_length(spread(kind).median); });
   result["label"] = line.label;
   result["group"] = comparison.groups.at(line.group).label;
@@ -56,7 +65,8 @@ json line_json(const Comparison& comparison, const ScoreLine& line) {
   result["trained"] = line.seeds.size();
   result["solved"] = line.in_bits() ? json(nullptr) : json(line.solved());
   result["solved_accuracy"] = kSolvedAccuracy;
-  result["mean"] = of_each_score([&](size_t kind) { return by_test_length(spread(kind).mean); });
+  result["mean"] =
+      of_each_score([&](size_t kind) { return along(spread(kind).median, spread(kind).mean); });
   result["low"] =
       of_each_score([&](size_t kind) { return ends(spread(kind).interval, &Interval::low); });
   result["high"] =

@@ -111,6 +111,8 @@ std::map<GroupKey, GroupRuns> group_runs(const std::vector<RunRecord>& records) 
   for (const auto& [variant, runs] : variants) {
     std::set<std::string> keys = dividing_keys(runs);
     std::erase_if(keys, is_of_training);
+    // a size that `match` adjusted follows from the length and the budget, which tells groups apart
+    for (const RunRecord* record : runs) keys.erase(record->matched_key);
     for (const RunRecord* record : runs) {
       GroupKey key = variant;
       Settings settings;
@@ -199,18 +201,44 @@ std::string batching_of(const Records& records) {
   return tokens.size() == 1 ? fmt::format("{} tokens a batch", *tokens.begin()) : "";
 }
 
+/// What models must have in common for their costs to be compared, whatever they attend by.
+std::string model_of(const RunRecord& record) {
+  std::string model;
+  for (const auto& [key, value] : record.settings) {
+    const bool was_matched = key == record.matched_key;
+    const bool is_of_model =
+        key.starts_with("model.") || key == "train.checkpoint" || key == "threads";
+    if (is_of_model && !was_matched) model += fmt::format("{}={}\n", key, value);
+  }
+  return model;
+}
+
 Group make_group(const GroupKey& key, const GroupRuns& runs) {
-  Group group{"", key.attention, key.position, key.task, key.norm, runs.settings, {}, {}, {}, {}};
+  Group group;
+  group.attention = key.attention;
+  group.position = key.position;
+  group.task = key.task;
+  group.norm = key.norm;
+  group.settings = runs.settings;
   for (const RunRecord* record : runs.records) {
     count_run(*record, group.lengths[record->length]);
   }
   group.batching = batching_of(runs.records);
+  group.model = model_of(*runs.records.front());
   for (size_t i = 0; i < kQuantities; ++i) group.laws[i] = law_of(runs.records, i);
   for (size_t i = 0; i < kPartedQuantities; ++i) group.parts[i] = parts_of(runs.records, i);
   return group;
 }
 
 constexpr std::string_view kLearningRate = "train.learning_rate";
+
+std::string task_of(const RunRecord& record) {
+  std::string task = record.task;
+  for (const auto& [key, value] : record.settings) {
+    if (key.starts_with("task." + record.task + ".")) task += fmt::format("\n{}={}", key, value);
+  }
+  return task;
+}
 
 /// Of one group, apart where runs of one length differ in how they were trained.
 std::vector<ScoreLine> score_lines_of(const Records& records, size_t group) {
@@ -226,6 +254,7 @@ std::vector<ScoreLine> score_lines_of(const Records& records, size_t group) {
   for (const auto& [settings, runs] : trainings) {
     for (ScoreLine& line : score_lines(runs, group)) {
       line.training = settings;
+      line.task = task_of(*runs.front());
       lines.push_back(std::move(line));
     }
   }

@@ -14,6 +14,7 @@ struct Group {
   std::string attention, position, task, norm;
   Settings settings;  // that vary between runs of this variant
   std::map<int64_t, LengthStatus> lengths;
+  std::string model;     // its sizes, as configured, but for one that was matched
   std::string batching;  // "batch 1", "8192 tokens a batch", or "" where it is neither
   std::array<GrowthLaw, kQuantities> laws;
   std::array<std::map<int64_t, PartValues>, kPartedQuantities> parts;  // medians over processes

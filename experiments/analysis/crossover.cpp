@@ -124,6 +124,16 @@ void place_crossing(const GapCurve& curve, size_t from, size_t to, Crossover& re
   const auto bent = [&](size_t i, double share) { return curve.bent(i, share); };
   const auto straight = [&](size_t i, double share) { return curve.straight(i, share); };
   const std::vector<double> zeros = sign_changes(curve, from, to, bent);
+  if (zeros.empty()) {
+    // equal at a measured length, which no segment has inside it
+    const auto nearest = std::min_element(
+        curve.gaps().begin() + static_cast<int64_t>(from),
+        curve.gaps().begin() + static_cast<int64_t>(to) + 1,
+        [](const auto& a, const auto& b) { return std::abs(a.value) < std::abs(b.value); });
+    result.length = static_cast<double>(nearest->length);
+    result.interval = {result.length, result.length};
+    return;
+  }
   result.length = std::exp(zeros.at(zeros.size() / 2));
   if (!curve.exact()) {
     result.interval = not_excluded(curve, from, to);

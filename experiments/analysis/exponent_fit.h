@@ -44,28 +44,27 @@ struct ExponentFit {
 /// Positive terms can only bend a curve upwards, so the best law errs upwards: 1 % is left below
 /// the interval, 5 % above it, of which those laws use far less.
 ///
-/// - The range: all lengths, or, where no sum of powers explains them, as many of the longest as
-///   one explains; at least 3. Explained: the misfit is below the 99 % point of Fisher's F, or an
-///   unevenness of at most kUneven in every point makes it so (flag "uneven"; the errors grow by
-///   it, as with the scale factor of the Particle Data Group, and it counts as known from the
-///   misfit's few degrees of freedom).
+/// - The range: the longer half of the lengths, at least 4 of them; beyond the last kink; or, where
+///   no sum of powers explains it, as many of the longest as one explains; at least 3. Explained:
+///   the misfit is below the 99 % point of Fisher's F, or an unevenness of at most kUneven in every
+///   point makes it so (flag "uneven"; the errors grow by it, as with the scale factor of the
+///   Particle Data Group, and it counts as known from the misfit's few degrees of freedom).
 /// - The value: the power law's where the sums of powers fit no better (95 %), else the best sum's,
 ///   moved into the interval.
 /// - Settled: a parabola through the upper half of the lengths (at least 3) of log y against log n
 ///   does not change its slope by more than kDrift, or no more than the noise does (95 %).
 /// - With one process to a length the spread is that of the points about the best law, with 3
 ///   degrees of freedom fewer than points; no interval below 5 lengths.
-/// - Kinks: where the range begins, if not at the shortest length, and where a local slope leaves
-///   the mean of its neighbours by more than kJump and by more than noise does (99.9 %). Known
-///   ones: a working set outgrows a cache; a product is too small for the fast path; a tile is not
-///   full.
+/// - Kinks: where the range begins, if not at the shortest length it could, and where a step in the
+///   curve explains it better than none does (Student's t of the best step, at 1 % for all places
+///   together). Known ones: a working set outgrows a cache; a product is too small for the fast
+///   path; a tile is not full.
 /// - Flags: "not yet asymptotic", "kink at N", "uneven", "outliers" (processes left out), "drift"
 ///   (slowness, -log of the machine's own rate beside, that bends the last octave or the whole by
 ///   more than half the interval's half width and kDriftBends, or of which two lengths differ by
 ///   more than kDrifts), "one process", "few processes" (under 5 at some length), "few lengths"
 ///   (under 3: the slope between two lengths stands for the exponent).
-inline constexpr double kUneven = 0.05, kDrift = 0.05, kJump = 0.2, kDriftBends = 0.03,
-                        kDrifts = 0.15;
+inline constexpr double kUneven = 0.05, kDrift = 0.05, kDriftBends = 0.03, kDrifts = 0.15;
 /// One process to a length: errors from the points' spread about the best law, degrees of freedom
 /// as said above. False, and nothing changed, where there are too few lengths.
 bool take_errors_from_residuals(LogCurve& curve);

@@ -53,7 +53,8 @@ std::string sentence(const Crossover& found, const std::string& later, const std
     case CrossoverStatus::crosses:
       return fmt::format("{} overtakes {} in {} at {}", later, earlier, what, where);
     case CrossoverStatus::always:
-      return fmt::format("{} is below {} in {} at every length, {}", later, earlier, what, range);
+      return fmt::format("{} is {} {} in {} at every length, {}", later,
+                         found.touches ? "below or equal to" : "below", earlier, what, range);
     case CrossoverStatus::not_reached:
       return fmt::format("{} does not overtake {} in {}: not reached in {}", later, earlier, what,
                          range);
@@ -61,7 +62,8 @@ std::string sentence(const Crossover& found, const std::string& later, const std
       return fmt::format("{} and {} are equal in {} at every length, {}", later, earlier, what,
                          range);
     case CrossoverStatus::undecided:
-      return fmt::format("{} and {} cannot be told apart in {} in {}", later, earlier, what, range);
+      return fmt::format("no crossover of {} and {} in {} can be told in {}", later, earlier, what,
+                         range);
     case CrossoverStatus::several:
       return fmt::format("{} and {} cross several times in {}, last at {}; beyond it {} is below",
                          later, earlier, what, where, later);
@@ -71,6 +73,8 @@ std::string sentence(const Crossover& found, const std::string& later, const std
 
 bool may_be_compared(const Group& a, const Group& b) {
   if (a.batching != b.batching || a.task != b.task || a.norm != b.norm) return false;
+  const bool sized_alike = a.model == b.model || a.model.empty() || b.model.empty();
+  if (!sized_alike || (a.position != b.position && a.attention != b.attention)) return false;
   for (const auto& [first, second] : {std::pair(&a, &b), std::pair(&b, &a)}) {
     for (const auto& [key, value] : first->settings) {
       if (key.starts_with("attention.") || key.starts_with("position.") || key == "batch") continue;
@@ -121,10 +125,14 @@ std::vector<std::string> summary_sentences(const Comparison& comparison) {
     const Quantity quantity = Quantity::training_step_attention_seconds;
     const GrowthLaw& law = group.laws[static_cast<size_t>(quantity)];
     if (!std::isfinite(law.exponent.value)) continue;
-    sentences.push_back(fmt::format("{}: {} grows as n^{:.2f} [{:.2f}, {:.2f}] at {} tokens",
-                                    group.label, quantity_words(quantity), law.exponent.value,
-                                    law.exponent.interval.low, law.exponent.interval.high,
-                                    grouped(static_cast<double>(law.exponent.to))));
+    const Interval& interval = law.exponent.interval;
+    const std::string within = std::isfinite(interval.low)
+                                   ? fmt::format(" [{:.2f}, {:.2f}]", interval.low, interval.high)
+                                   : "";
+    sentences.push_back(fmt::format("{}: {} grows as n^{:.2f}{} at {} tokens{}", group.label,
+                                    quantity_words(quantity), law.exponent.value, within,
+                                    grouped(static_cast<double>(law.exponent.to)),
+                                    law.exponent.settled ? "" : ", not yet asymptotic"));
   }
   for (const PairCrossover& pair : comparison.crossovers) {
     const bool shown = pair.quantity == Quantity::training_step_seconds ||

@@ -32,7 +32,10 @@ double score_of(const ScoreLine& line) {
 bool beats(const Comparison& comparison, const ParetoPoint& a, const ParetoPoint& b,
            double ParetoPoint::*price) {
   const ScoreLine &line = comparison.scores[a.line], &other = comparison.scores[b.line];
-  if (line.train_length != other.train_length || line.primary() != other.primary()) return false;
+  if (line.task != other.task || line.train_length != other.train_length ||
+      line.primary() != other.primary()) {
+    return false;
+  }
   const double sign = line.in_bits() ? -1 : 1;
   const double better = sign * (a.value - b.value), dearer = a.*price - b.*price;
   return better >= 0 && dearer <= 0 && (better > 0 || dearer < 0);

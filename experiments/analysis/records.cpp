@@ -286,6 +286,17 @@ void read_settings(const ColumnSource& source, std::vector<RunRecord>& records) 
   }
 }
 
+// The config tells the model as it was sized; what it was sized for tells variants apart.
+void read_match(const ColumnSource& source, std::vector<RunRecord>& records) {
+  if (!source.has("match")) return;
+  const Column::Texts& budgets = source.texts("match", "run");
+  for (size_t row = 0; row < records.size(); ++row) {
+    if (budgets[row] != "none" && !budgets[row].empty()) {
+      records[row].settings["match"] = budgets[row];
+    }
+  }
+}
+
 }  // namespace
 
 const QuantityInfo& quantity_info(Quantity quantity) {
@@ -338,6 +349,7 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
   put_texts("task", &RunRecord::task);
   put_texts("norm", &RunRecord::norm);
   put_texts("commit", &RunRecord::commit, false);
+  put_texts("matched_key", &RunRecord::matched_key, false);
   put_texts("cpu", &RunRecord::cpu, false);
   put_integers("seed", &RunRecord::seed);
   put_integers("length", &RunRecord::length);
@@ -348,6 +360,7 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
     records[row].ok = statuses[row] == "ok";
   }
   read_settings(source, records);
+  read_match(source, records);
   read_quantities(source, records);
   read_conditions(source, records);
   for (size_t i = 0; i < kScoreKinds; ++i) {

@@ -54,6 +54,7 @@ using Settings = std::map<std::string, std::string>;
 
 struct RunRecord {
   std::string run_id, attention, position, task, norm, status;
+  std::string matched_key;  // the setting that was adjusted to agree in a budget; or ""
   bool ok = false;
   int64_t seed = 0, length = 0;
   int64_t train_length = 0;                           // 0 where not trained, or not known

@@ -1,5 +1,7 @@
 #include "experiments/analysis/report.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -22,8 +24,11 @@ const std::vector<Scale>& scales_of(Unit unit) {
 
 std::string exponent_text(const Exponent& exponent) {
   if (!std::isfinite(exponent.value)) return "-";
-  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", exponent.value, exponent.interval.low,
-                     exponent.interval.high);
+  std::string text = fmt::format("{}{:.2f}", exponent.settled ? "" : "~", exponent.value);
+  if (std::isfinite(exponent.interval.low)) {
+    text += fmt::format(" [{:.2f}, {:.2f}]", exponent.interval.low, exponent.interval.high);
+  }
+  return text;
 }
 
 std::string leading_text(const LeadingExponent& leading) {
@@ -100,23 +105,52 @@ std::string exponent_table(const Comparison& comparison) {
                {"", "attention", "model", "attention", "model", "attention", "peak"},
                {"-"}};
   bool unsettled = false;
+  std::map<std::string, std::set<std::string>> flags;
   for (const Group& group : comparison.groups) {
     std::vector<std::string> row = {group.label};
     for (const Quantity quantity : shown) {
       const GrowthLaw& law = group.laws[static_cast<size_t>(quantity)];
       const bool exact = quantity_info(quantity).unit != Unit::seconds;
       row.push_back(exact ? leading_text(law.leading) : exponent_text(law.exponent));
-      unsettled = unsettled || (std::isfinite(law.leading.value) && !law.leading.settled);
+      unsettled = unsettled || (exact ? std::isfinite(law.leading.value) && !law.leading.settled
+                                      : std::isfinite(law.exponent.value) && !law.exponent.settled);
+      for (const std::string& flag : law.exponent.flags) flags[flag].insert(group.label);
     }
     rows.push_back(row);
   }
   std::string text =
-      "\nExponents of the length, training step (seconds: slope ± standard error "
-      "over the upper half\nof the lengths; FLOPs and bytes: leading term, lower "
-      "terms cancelled)\n" +
+      "\nExponents of a training step at the longest length (seconds: local, with its 95 % "
+      "interval;\nFLOPs and bytes: of the leading term, lower terms cancelled)\n" +
       aligned(rows);
-  if (unsettled) text += "~ no second reading at these lengths agrees\n";
+  if (unsettled) text += "~ not settled: the slope still drifts, or no second reading agrees\n";
+  for (const auto& [flag, labels] : flags) {
+    if (flag != "not yet asymptotic") {
+      text += fmt::format("({}: {})\n", flag, fmt::join(labels, ", "));
+    }
+  }
   return text;
+}
+
+/// Of the quantities that people ask for first, against `flash`, or `full` where it is not there.
+std::string crossover_text(const Comparison& comparison) {
+  std::string text;
+  const bool has_flash = std::any_of(comparison.groups.begin(), comparison.groups.end(),
+                                     [](const Group& group) { return group.attention == "flash"; });
+  for (const PairCrossover& pair : comparison.crossovers) {
+    const auto is = [&](std::string_view name) {
+      return comparison.groups[pair.later].attention == name ||
+             comparison.groups[pair.earlier].attention == name;
+    };
+    const bool asked = pair.quantity == Quantity::training_step_seconds ||
+                       pair.quantity == Quantity::decode_step_seconds ||
+                       pair.quantity == Quantity::training_step_flops ||
+                       pair.quantity == Quantity::peak_total_bytes;
+    if (asked && is(has_flash ? "flash" : "full")) text += pair.sentence + "\n";
+  }
+  if (text.empty()) return "";
+  return "\nCrossovers, as measured (seconds are this machine's; FLOPs and bytes carry over; all "
+         "pairs: --json)\n" +
+         text;
 }
 
 /// A commit is a long hexadecimal number with, perhaps, "-dirty" behind it.
@@ -175,7 +209,7 @@ std::string comparison_text(const Comparison& comparison) {
   for (const std::string& note : comparison.notes) text += fmt::format("note      {}\n", note);
   if (comparison.runs == 0) return text;
   const std::vector<std::string> parts = {"attention alone", "whole model"};
-  text += exponent_table(comparison);
+  text += exponent_table(comparison) + crossover_text(comparison);
   text += quantity_table(
       comparison, "Training step",
       {Quantity::training_step_attention_seconds, Quantity::training_step_seconds}, parts);

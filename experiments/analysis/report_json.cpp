@@ -148,17 +148,11 @@ json crossover_json(const Comparison& comparison, const PairCrossover& pair) {
 }
 
 json environment_json(const Comparison& comparison) {
-  json commands = json::array();
-  if (!comparison.study.empty()) {
-    commands.push_back(
-        fmt::format("lengthwise run experiments/studies/{}/sweep.ini", comparison.study));
-  }
   return {{"cpus", comparison.cpus},
           {"threads", comparison.threads},
           {"commits", comparison.commits},
           {"machine_loaded_runs", comparison.loaded_runs},
-          {"shared_runs", comparison.shared_runs},
-          {"commands", commands}};
+          {"shared_runs", comparison.shared_runs}};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "experiments/runner/units.h"
@@ -31,13 +32,19 @@ std::string RemainingTime::text() const {
   const double ended_flops = kinds_[0].ended_flops + kinds_[1].ended_flops;
   if (ended_flops <= 0) return "";
   const double of_both = (kinds_[0].seconds + kinds_[1].seconds) / ended_flops;
+  const auto left = std::count_if(weights_.begin(), weights_.end(),
+                                  [](const RunWeight& run) { return run.flops > 0; });
   double seconds = 0;
   for (const Kind& kind : kinds_) {
     // sums of floats: what is left of nothing need not be 0
     if (kind.left_flops <= 1e-9 * ended_flops) continue;
     seconds += kind.left_flops * (kind.ended_flops > 0 ? kind.seconds / kind.ended_flops : of_both);
   }
-  return seconds > 0 ? fmt::format("about {} left", seconds_text(seconds / jobs_)) : "";
+  return seconds > 0
+             ? fmt::format("about {} left",
+                           seconds_text(seconds /
+                                        static_cast<double>(std::min<std::ptrdiff_t>(jobs_, left))))
+             : "";
 }
 
 }  // namespace lengthwise

@@ -19,6 +19,7 @@
 #include "experiments/runner/child_process.h"
 #include "experiments/runner/claim.h"
 #include "experiments/runner/grid.h"
+#include "experiments/runner/match.h"
 #include "experiments/runner/progress_line.h"
 #include "experiments/runner/remaining_time.h"
 #include "experiments/runner/results_folder.h"
@@ -107,6 +108,7 @@ class Runner {
   void watch_the_clock();
   void update(const Active& active, const std::string& text) const;
   void ended(Active& active, const ChildEnd& end);
+  RunConfig config_of(const PlannedRun& plan) const;
   void write_end(size_t run, const RunEnd& end);
   void count(size_t run, const RecordedEnd& end, const std::string& heading, double seconds);
   int summary();
@@ -307,6 +309,14 @@ void Runner::ended(Active& active, const ChildEnd& end) {
   }
 }
 
+// As the worker would have recorded it.
+RunConfig Runner::config_of(const PlannedRun& plan) const {
+  RunConfig config = grid_.config(plan);
+  if (config.run.match == "none" || !plan.refused.empty()) return config;
+  const std::unique_ptr<Task> task = config.make_task();
+  return matched(std::move(config), *task);
+}
+
 // In the place of a worker that could not: with the cost, if it had been measured.
 void Runner::write_end(size_t run, const RunEnd& end) {
   const PlannedRun& plan = planned(run);
@@ -317,7 +327,7 @@ void Runner::write_end(size_t run, const RunEnd& end) {
   } catch (const UserError& error) {
     line_.finish(fmt::format("{}; recorded without", error.what()));
   }
-  if (!record) record = record_table(grid_.config(plan), plan.id, plan.data_hash, end, {});
+  if (!record) record = record_table(config_of(plan), plan.id, plan.data_hash, end, {});
   write_table(folder_.run(plan.id), *record);
   std::error_code error;
   fs::remove(cost, error);
