@@ -10,7 +10,8 @@ namespace lengthwise {
 namespace {
 
 constexpr size_t kPowers =
-    static_cast<size_t>(PowerSums::kSteepestPower / PowerSums::kPowerStep + 0.5) + 1;
+    static_cast<size_t>(PowerSums::kSteepestPower / PowerSums::kPowerStep) + 1;
+static_assert((kPowers - 1) * PowerSums::kPowerStep > PowerSums::kSteepestPower - 1e-9);
 // How much more a given exponent weighs than the sharpest point: it holds to a millionth.
 constexpr double kEmphasis = 1e3;
 

@@ -110,8 +110,8 @@ MergeReport merge_runs(const SweepConfig& config) {
 
 MergeReport merge_folder(const fs::path& folder) {
   const fs::path named = fs::canonical(folder);
-  const MergeReport report = merge_records(folder, named.filename().string(),
-                                           [&] { return ids_in(ResultsFolder(folder).runs()); });
+  MergeReport report = merge_records(folder, named.filename().string(),
+                                     [&] { return ids_in(ResultsFolder(folder).runs()); });
   if (report.rows.empty()) {
     user_error("{}: found no record in its folder 'runs', expected at least one", folder.string());
   }
