@@ -38,7 +38,7 @@ std::string why_refused(const AttentionPattern& pattern, const PositionInfo& pos
   for (const AttentionPart& part : pattern) {
     const AttentionInfo& info = part.variant->info;
     const bool passed_by = acts_in_layers && !info.takes_positions;
-    const std::string reason = passed_by ? "" : why_refused(info, position);
+    std::string reason = passed_by ? "" : why_refused(info, position);
     if (!reason.empty()) return reason;
     has_effect = has_effect || !passed_by;
   }
@@ -47,7 +47,7 @@ std::string why_refused(const AttentionPattern& pattern, const PositionInfo& pos
 
 std::string why_refused(const AttentionPattern& pattern, bool causal) {
   for (const AttentionPart& part : pattern) {
-    const std::string reason = why_refused(part.variant->info, causal);
+    std::string reason = why_refused(part.variant->info, causal);
     if (!reason.empty()) return reason;
   }
   return "";
