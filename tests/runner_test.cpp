@@ -213,7 +213,7 @@ TEST(Shards, CoverTheGridOnceAndCostAlike) {
   std::vector<double> loads;
   for (int index = 1; index <= 4; ++index) {
     double load = 0;
-    for (const size_t run : runs_of_shard(grid, {index, 4})) {
+    for (const size_t run : runs_of_shard(run_weights(grid), {index, 4})) {
       EXPECT_TRUE(all.insert(run).second) << run;
       load += predictor.predict(grid.config(grid.runs()[run]), 1).flops();
     }

@@ -7,6 +7,18 @@
 #include <set>
 
 namespace lengthwise {
+
+double score_at(const NumberByLength& scores, int64_t wanted) {
+  double nearest = kNotANumber;
+  int64_t distance = 0;
+  for (const auto& [length, score] : scores) {
+    if (std::isfinite(nearest) && std::abs(length - wanted) >= distance) continue;
+    nearest = score;
+    distance = std::abs(length - wanted);
+  }
+  return nearest;
+}
+
 namespace {
 
 using Records = std::vector<const RunRecord*>;
@@ -19,25 +31,6 @@ bool has_scores(const RunRecord& record) {
 double at(const NumberByLength& scores, int64_t length) {
   const auto found = scores.find(length);
   return found == scores.end() ? kNotANumber : found->second;
-}
-
-// Where it was trained, or at the nearest length that it was scored at.
-double at_training(const NumberByLength& scores, int64_t train_length) {
-  double nearest = kNotANumber;
-  int64_t distance = 0;
-  for (const auto& [length, score] : scores) {
-    if (std::isfinite(nearest) && std::abs(length - train_length) >= distance) continue;
-    nearest = score;
-    distance = std::abs(length - train_length);
-  }
-  return nearest;
-}
-
-Interval interval_of_mean(const Moments& m) {
-  if (m.count < 2) return {};
-  const double n = static_cast<double>(m.count);
-  const double reach = student_reach(n - 1) * std::sqrt(m.variance / n);
-  return {m.mean - reach, m.mean + reach};
 }
 
 ScoreSpread spread_of(const std::vector<SeedScore>& seeds, size_t kind) {
@@ -57,7 +50,7 @@ ScoreSpread spread_of(const std::vector<SeedScore>& seeds, size_t kind) {
 
 int64_t effective_length_of(const ScoreLine& line) {
   const NumberByLength& mean = line.of(line.primary()).mean;
-  const double at_home = at_training(mean, line.train_length);
+  const double at_home = score_at(mean, line.train_length);
   int64_t served = 0;
   for (const auto& [length, score] : mean) {
     const bool serves =
@@ -75,21 +68,12 @@ void summarise(ScoreLine& line) {
 
 SeedScore seed_score(const RunRecord& record) {
   SeedScore seed{record.seed, record.scores, record.training_seconds, false};
-  seed.solved = at_training(record.scores[static_cast<size_t>(Score::accuracy)],
-                            record.train_length) >= kSolvedAccuracy;
+  seed.solved = score_at(record.scores[static_cast<size_t>(Score::accuracy)],
+                         record.train_length) >= kSolvedAccuracy;
   return seed;
 }
 
 }  // namespace
-
-void count_run(const RunRecord& record, LengthStatus& status) {
-  ++status.runs;
-  if (record.ok) {
-    ++status.ok;
-  } else if (status.first_failure.empty()) {
-    status.first_failure = record.status;
-  }
-}
 
 int64_t ScoreLine::solved() const {
   return std::count_if(seeds.begin(), seeds.end(), [](const SeedScore& s) { return s.solved; });
@@ -128,7 +112,7 @@ double merit(const ScoreLine& line, int64_t seed) {
   for (const SeedScore& score : line.seeds) {
     if (score.seed != seed) continue;
     const double value =
-        at_training(score.scores[static_cast<size_t>(line.primary())], line.train_length);
+        score_at(score.scores[static_cast<size_t>(line.primary())], line.train_length);
     return line.in_bits() ? -value : value;
   }
   return -std::numeric_limits<double>::infinity();

@@ -19,11 +19,8 @@ inline constexpr double kSolvedAccuracy = 0.95;
 inline constexpr double kServedAccuracy = 0.85;
 inline constexpr double kServedBitsRatio = 1.05;
 
-struct LengthStatus {
-  int64_t runs = 0, ok = 0;
-  std::string first_failure;  // the status of the first run that was not ok
-};
-void count_run(const RunRecord& record, LengthStatus& status);
+/// At this length, or the nearest to it that was scored (of two, the shorter); NaN without any.
+double score_at(const NumberByLength& scores, int64_t wanted);
 
 struct SeedScore {
   int64_t seed = 0;

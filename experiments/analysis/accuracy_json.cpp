@@ -1,19 +1,15 @@
-#include <cmath>
-#include <nlohmann/json.hpp>
-
 #include "experiments/analysis/accuracy_report.h"
+#include "experiments/analysis/json_number.h"
 
 namespace lengthwise {
 namespace {
 
 using nlohmann::json;
 
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
-
 json by_test_length(const NumberByLength& values) {
   json result = json::array();
   for (const auto& [length, value] : values) {
-    result.push_back({{"test_length", length}, {"value", number(value)}});
+    result.push_back({{"test_length", length}, {"value", json_number(value)}});
   }
   return result;
 }
@@ -23,14 +19,14 @@ json along(const NumberByLength& lengths, const NumberByLength& values) {
   json result = json::array();
   for (const auto& [length, any] : lengths) {
     const auto found = values.find(length);
-    result.push_back(found == values.end() ? json(nullptr) : number(found->second));
+    result.push_back(found == values.end() ? json(nullptr) : json_number(found->second));
   }
   return result;
 }
 
 json ends(const std::map<int64_t, Interval>& intervals, double Interval::*end) {
   json result = json::array();
-  for (const auto& [length, interval] : intervals) result.push_back(number(interval.*end));
+  for (const auto& [length, interval] : intervals) result.push_back(json_number(interval.*end));
   return result;
 }
 
@@ -50,7 +46,7 @@ json line_json(const Comparison& comparison, const ScoreLine& line) {
     json entry =
         of_each_score([&](size_t kind) { return along(spread(kind).median, seed.scores[kind]); });
     entry["seed"] = seed.seed;
-    entry["training_seconds"] = number(seed.training_seconds);
+    entry["training_seconds"] = json_number(seed.training_seconds);
     entry["solved"] = line.in_bits() ? json(nullptr) : json(seed.solved);
     seeds.push_back(entry);
   }
@@ -96,9 +92,9 @@ void add_accuracy_json(const Comparison& comparison, json& result) {
                                             {"test_length", pair.test_length},
                                             {"left", label(pair.left)},
                                             {"right", label(pair.right)},
-                                            {"difference", number(pair.difference)},
-                                            {"low", number(pair.interval.low)},
-                                            {"high", number(pair.interval.high)},
+                                            {"difference", json_number(pair.difference)},
+                                            {"low", json_number(pair.interval.low)},
+                                            {"high", json_number(pair.interval.high)},
                                             {"seeds", pair.seeds}});
   }
   result["pareto"] = json::array();
@@ -107,10 +103,10 @@ void add_accuracy_json(const Comparison& comparison, json& result) {
     result["pareto"].push_back({{"label", line.label},
                                 {"train_length", line.train_length},
                                 {"score", score_name(line.primary())},
-                                {"value", number(point.value)},
-                                {"training_seconds", number(point.training_seconds)},
-                                {"peak_total_bytes", number(point.peak_total_bytes)},
-                                {"state_bytes", number(point.state_bytes)},
+                                {"value", json_number(point.value)},
+                                {"training_seconds", json_number(point.training_seconds)},
+                                {"peak_total_bytes", json_number(point.peak_total_bytes)},
+                                {"state_bytes", json_number(point.state_bytes)},
                                 {"on_front_seconds", point.on_front_seconds},
                                 {"on_front_bytes", point.on_front_bytes}});
   }

@@ -11,12 +11,6 @@ namespace {
 constexpr size_t kFewProcesses = 5;
 constexpr int64_t kFewRepeats = 5;
 
-std::vector<double> logs(const std::vector<double>& values) {
-  std::vector<double> result;
-  for (const double value : values) result.push_back(std::log(value));
-  return result;
-}
-
 void summarise(Cell& cell, bool exact) {
   cell.median = median(cell.processes);
   if (cell.processes.size() < 2) return;
@@ -25,10 +19,8 @@ void summarise(Cell& cell, bool exact) {
     cell.interval = {*low, *high};
     return;
   }
-  const Moments m = moments(logs(cell.processes));
-  const double n = static_cast<double>(m.count);
-  const double reach = student_reach(n - 1) * std::sqrt(m.variance / n);
-  cell.interval = {std::exp(m.mean - reach), std::exp(m.mean + reach)};
+  const Interval of_logs = interval_of_mean(moments(logarithms(cell.processes)));
+  cell.interval = {std::exp(of_logs.low), std::exp(of_logs.high)};
 }
 
 LocalSlope local_slope(const LogPoint& before, const LogPoint& after, double degrees) {

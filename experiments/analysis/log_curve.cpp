@@ -11,12 +11,6 @@ constexpr size_t kFewestToJudge = 4;
 // (it is often 0): 0.68 standard deviations for cells of 4 to 15.
 constexpr double kMedianDeviation = 0.68;
 
-std::vector<double> logs(const std::vector<double>& values) {
-  std::vector<double> result;
-  for (const double value : values) result.push_back(std::log(value));
-  return result;
-}
-
 /// |log - median|, sorted, without the least.
 std::vector<double> deviations(const std::vector<double>& values) {
   const double middle = median(values);
@@ -53,7 +47,7 @@ size_t drop_outliers(std::vector<std::vector<double>>& cells) {
 LogCurve log_curve(const Curve& curve) {
   LogCurve result;
   std::vector<std::vector<double>> cells;
-  for (const auto& [length, cell] : curve) cells.push_back(logs(cell.processes));
+  for (const auto& [length, cell] : curve) cells.push_back(logarithms(cell.processes));
   result.outliers = drop_outliers(cells);
   std::vector<double> variances, degrees;
   auto cell = cells.begin();

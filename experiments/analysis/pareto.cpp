@@ -17,18 +17,6 @@ double mean_training_seconds(const ScoreLine& line) {
   return moments(seconds).mean;
 }
 
-// At the length of the runs, or the nearest to it that was scored.
-double score_of(const ScoreLine& line) {
-  double value = kNotANumber;
-  int64_t distance = 0;
-  for (const auto& [length, mean] : line.of(line.primary()).mean) {
-    if (std::isfinite(value) && std::abs(length - line.length) >= distance) continue;
-    value = mean;
-    distance = std::abs(length - line.length);
-  }
-  return value;
-}
-
 bool beats(const Comparison& comparison, const ParetoPoint& a, const ParetoPoint& b,
            double ParetoPoint::*price) {
   const ScoreLine &line = comparison.scores[a.line], &other = comparison.scores[b.line];
@@ -59,7 +47,7 @@ std::vector<ParetoPoint> pareto_points(const Comparison& comparison) {
     if (!line.chosen || line.seeds.empty()) continue;
     const Group& group = comparison.groups[line.group];
     points.push_back({.line = i,
-                      .value = score_of(line),
+                      .value = score_at(line.of(line.primary()).mean, line.length),
                       .training_seconds = mean_training_seconds(line),
                       .peak_total_bytes = law_at(group, Quantity::peak_total_bytes, line.length),
                       .state_bytes = law_at(group, Quantity::state_bytes, line.length)});

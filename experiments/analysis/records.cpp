@@ -380,4 +380,13 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
   return records;
 }
 
+void count_run(const RunRecord& record, LengthStatus& status) {
+  ++status.runs;
+  if (record.ok) {
+    ++status.ok;
+  } else if (status.first_failure.empty()) {
+    status.first_failure = record.status;
+  }
+}
+
 }  // namespace lengthwise

@@ -72,6 +72,13 @@ struct RunRecord {
   std::string commit, cpu;
 };
 
+/// How the runs of one length ended.
+struct LengthStatus {
+  int64_t runs = 0, ok = 0;
+  std::string first_failure;  // the status of the first run that was not ok
+};
+void count_run(const RunRecord& record, LengthStatus& status);
+
 /// UserError names the file and the column that is missing or is not as expected. Scores,
 /// baselines, decoding and provenance may be missing.
 std::vector<RunRecord> run_records(const Table& table, const std::string& file);

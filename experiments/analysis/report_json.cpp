@@ -1,16 +1,13 @@
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "experiments/analysis/accuracy_report.h"
+#include "experiments/analysis/json_number.h"
 #include "experiments/analysis/report.h"
 
 namespace lengthwise {
 namespace {
 
 using nlohmann::json;
-
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 
 std::string_view unit_name(Unit unit) {
   switch (unit) {
@@ -25,7 +22,9 @@ std::string_view unit_name(Unit unit) {
 }
 
 json interval_json(double value, const Interval& interval) {
-  return {{"value", number(value)}, {"low", number(interval.low)}, {"high", number(interval.high)}};
+  return {{"value", json_number(value)},
+          {"low", json_number(interval.low)},
+          {"high", json_number(interval.high)}};
 }
 
 json local_slopes_json(const GrowthLaw& law) {
@@ -56,9 +55,9 @@ json leading_json(const LeadingExponent& leading) {
   for (const PairExponent& pair : leading.pairs) {
     pairs.push_back({{"shortest_length", pair.shortest},
                      {"longest_length", pair.longest},
-                     {"value", number(pair.value)}});
+                     {"value", json_number(pair.value)}});
   }
-  return {{"value", number(leading.value)},
+  return {{"value", json_number(leading.value)},
           {"cancelled", cancelled_name(leading.cancelled)},
           {"settled", leading.settled},
           {"pairs", pairs}};
@@ -75,9 +74,9 @@ json law_json(const Group& group, Quantity quantity) {
     const auto found = law.curve.find(length);
     const Cell cell = found == law.curve.end() ? Cell{} : found->second;
     result["lengths"].push_back(length);
-    result["values"].push_back(number(cell.median));
-    result["low"].push_back(number(cell.interval.low));
-    result["high"].push_back(number(cell.interval.high));
+    result["values"].push_back(json_number(cell.median));
+    result["low"].push_back(json_number(cell.interval.low));
+    result["high"].push_back(json_number(cell.interval.high));
     result["processes"].push_back(cell.processes.size());
     result["repeats"].push_back(cell.repeats);
   }
@@ -86,10 +85,11 @@ json law_json(const Group& group, Quantity quantity) {
   }
   result["local_slopes"] = local_slopes_json(law);
   result["exponent"] = exponent_json(law.exponent);
-  result["polynomial"] = {{"constant", number(law.polynomial.constant)},
-                          {"linear", number(law.polynomial.linear)},
-                          {"quadratic", number(law.polynomial.quadratic)},
-                          {"worst_relative_error", number(law.polynomial.worst_relative_error)}};
+  result["polynomial"] = {
+      {"constant", json_number(law.polynomial.constant)},
+      {"linear", json_number(law.polynomial.linear)},
+      {"quadratic", json_number(law.polynomial.quadratic)},
+      {"worst_relative_error", json_number(law.polynomial.worst_relative_error)}};
   if (info.unit != Unit::seconds) result["leading"] = leading_json(law.leading);
   return result;
 }
@@ -101,7 +101,7 @@ json parts_json(const Group& group, PartedQuantity quantity) {
     json values = json::array();
     for (const auto& [length, status] : group.lengths) {
       const auto found = parts.find(length);
-      values.push_back(number(found == parts.end() ? kNotANumber : found->second[part]));
+      values.push_back(json_number(found == parts.end() ? kNotANumber : found->second[part]));
     }
     result[std::string(kParts[part])] = values;
   }
@@ -138,9 +138,9 @@ json crossover_json(const Comparison& comparison, const PairCrossover& pair) {
           {"later", comparison.groups[pair.later].label},
           {"earlier", comparison.groups[pair.earlier].label},
           {"status", crossover_name(pair.crossover.status)},
-          {"length", number(pair.crossover.length)},
-          {"low", number(pair.crossover.interval.low)},
-          {"high", number(pair.crossover.interval.high)},
+          {"length", json_number(pair.crossover.length)},
+          {"low", json_number(pair.crossover.interval.low)},
+          {"high", json_number(pair.crossover.interval.high)},
           {"from", pair.crossover.from},
           {"to", pair.crossover.to},
           {"reference", pair.reference},
@@ -166,7 +166,7 @@ json comparison_json(const Comparison& comparison) {
                  {"threads", comparison.threads},
                  {"settings", comparison.common},
                  {"notes", comparison.notes},
-                 {"chance", number(comparison.chance)}};
+                 {"chance", json_number(comparison.chance)}};
   result["environment"] = environment_json(comparison);
   result["summary"] = comparison.summary;
   result["crossovers"] = json::array();
@@ -176,7 +176,7 @@ json comparison_json(const Comparison& comparison) {
   json groups = json::array(), ngrams = json::array(), failed = json::array();
   for (const Group& group : comparison.groups) groups.push_back(group_json(group));
   for (const auto& [context, bits] : comparison.ngram_bits_per_byte) {
-    ngrams.push_back({{"context_bytes", context}, {"bits_per_byte", number(bits)}});
+    ngrams.push_back({{"context_bytes", context}, {"bits_per_byte", json_number(bits)}});
   }
   for (const FailedRun& run : comparison.failed) {
     failed.push_back({{"run_id", run.run_id},

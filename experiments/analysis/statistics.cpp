@@ -23,6 +23,12 @@ double median_of(std::vector<double>& values) {
   return (*std::max_element(values.begin(), middle) + *middle) / 2;
 }
 
+std::vector<double> logarithms(std::span<const double> values) {
+  std::vector<double> result;
+  for (const double value : values) result.push_back(std::log(value));
+  return result;
+}
+
 Moments moments(std::span<const double> values) {
   Moments result;
   double sum = 0, squares = 0;
@@ -98,6 +104,13 @@ double fisher_quantile(double share, double degrees, double residual_degrees) {
 
 double student_reach(double degrees) {
   return degrees > 0 ? student_quantile(0.975, degrees) : kNotANumber;
+}
+
+Interval interval_of_mean(const Moments& moments) {
+  if (moments.count < 2) return {};
+  const double n = static_cast<double>(moments.count);
+  const double reach = student_reach(n - 1) * std::sqrt(moments.variance / n);
+  return {moments.mean - reach, moments.mean + reach};
 }
 
 }  // namespace lengthwise

@@ -25,6 +25,8 @@ struct Moments {
 };
 Moments moments(std::span<const double> values);
 
+std::vector<double> logarithms(std::span<const double> values);
+
 /// Variances of groups that are small but alike: each is drawn towards what all have in common, the
 /// more the less they differ beyond chance (Smyth 2004, Linear models and empirical Bayes methods,
 /// Statistical Applications in Genetics and Molecular Biology 3:3). degrees[i] is a count of
@@ -43,5 +45,7 @@ double fisher_quantile(double share, double degrees, double residual_degrees);
 /// Half the width of a two-sided 95 % interval in standard errors: Student's t with so many degrees
 /// of freedom, which need not be whole. NaN with none.
 double student_reach(double degrees);
+/// Of the mean that these moments estimate; open with fewer than two values.
+Interval interval_of_mean(const Moments& moments);
 
 }  // namespace lengthwise

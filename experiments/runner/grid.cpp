@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/check.h"
+#include "base/config_keys.h"
 #include "experiments/runner/grammar.h"
 #include "experiments/runner/task_cache.h"
 

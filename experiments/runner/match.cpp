@@ -94,13 +94,15 @@ void check_predicted(const RunConfig& config) {
              config.run.match, config.run.attention);
 }
 
+bool has_to_match(const RunConfig& config) {
+  return config.match.key.empty() && config.run.match != "none" &&
+         config.run.attention != config.run.match_reference;
+}
+
 }  // namespace
 
 RunConfig matched(RunConfig config, const Task& task) {
-  const bool is_done = !config.match.key.empty();
-  if (is_done || config.run.match == "none" || config.run.attention == config.run.match_reference) {
-    return config;
-  }
+  if (!has_to_match(config)) return config;
   const RunConfig reference = reference_of(config);
   check_predicted(config);
   check_predicted(reference);
@@ -121,6 +123,12 @@ RunConfig matched(RunConfig config, const Task& task) {
     return sized;
   }
   return config;
+}
+
+RunConfig matched(RunConfig config) {
+  if (!has_to_match(config)) return config;
+  const std::unique_ptr<Task> task = config.make_task();
+  return matched(std::move(config), *task);
 }
 
 }  // namespace lengthwise

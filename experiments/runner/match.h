@@ -11,5 +11,7 @@ namespace lengthwise {
 /// in steps that keep heads even. Says in `match` what was adjusted and how near it came; text()
 /// then tells the sizes that are meant. UserError where the variant does not predict the budget.
 RunConfig matched(RunConfig config, const Task& task);
+/// The same where the task is not at hand: it is made if there is anything to match.
+RunConfig matched(RunConfig config);
 
 }  // namespace lengthwise

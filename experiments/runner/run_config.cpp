@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/config_keys.h"
 #include "base/hash.h"
 #include "experiments/runner/match.h"
 
@@ -201,10 +202,6 @@ void RunOptions::visit(OptionVisitor& v) {
            "budget in which a model is made to agree with match.reference, by the size that its "
            "variant marks, or else its width; measured at the run's length");
   v.text("match.reference", match_reference, "the variant, with default options, to agree with");
-}
-
-bool is_of_training(const std::string& key) {
-  return (key.starts_with("train.") && key != "train.checkpoint") || key.starts_with("eval.");
 }
 
 std::vector<OptionDescription> known_keys() {

@@ -31,9 +31,6 @@ struct RunOptions {
   void visit(OptionVisitor& v);
 };
 
-/// A training key that no run reads unless it trains. The measured step reads train.checkpoint.
-bool is_of_training(const std::string& key);
-
 /// Every key there is, by its full name: those of RunOptions, model.*, train.*, and those of every
 /// registered variant, scheme and task.
 std::vector<OptionDescription> known_keys();

@@ -21,11 +21,10 @@ std::vector<RunWeight> run_weights(const Grid& grid) {
   return weights;
 }
 
-std::vector<size_t> runs_of_shard(const Grid& grid, const Shard& shard) {
-  std::vector<size_t> runs(grid.runs().size());
+std::vector<size_t> runs_of_shard(std::span<const RunWeight> weights, const Shard& shard) {
+  std::vector<size_t> runs(weights.size());
   std::iota(runs.begin(), runs.end(), size_t{0});
   if (shard.count == 1) return runs;
-  const std::vector<RunWeight> weights = run_weights(grid);
   // The largest first, each to the part that has least so far.
   std::stable_sort(runs.begin(), runs.end(),
                    [&](size_t a, size_t b) { return weights[a].flops > weights[b].flops; });

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "experiments/runner/grid.h"
@@ -15,8 +16,8 @@ struct RunWeight {
 /// Of each run of the grid; the same on every machine.
 std::vector<RunWeight> run_weights(const Grid& grid);
 
-/// Places in the grid's runs of one of `count` parts that will cost about the same, by FLOPs: the
-/// same parts on every machine. In the order of the grid.
-std::vector<size_t> runs_of_shard(const Grid& grid, const Shard& shard);
+/// Places among runs of these weights of one of `count` parts that will cost about the same, by
+/// FLOPs: the same parts on every machine. In the order of the grid.
+std::vector<size_t> runs_of_shard(std::span<const RunWeight> weights, const Shard& shard);
 
 }  // namespace lengthwise

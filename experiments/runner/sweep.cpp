@@ -69,10 +69,11 @@ class Runner {
       : config_(config),
         grid_(config),
         folder_(config.results),
-        remaining_(run_weights(grid_), config.runner.jobs),
+        weights_(run_weights(grid_)),
+        remaining_(weights_, config.runner.jobs),
         free_cores_(core_groups(config.runner.jobs)) {
     const Shard& shard = config.runner.shard;
-    for (const size_t run : runs_of_shard(grid_, shard)) fresh_.push_back(run);
+    for (const size_t run : runs_of_shard(weights_, shard)) fresh_.push_back(run);
     of_this_runner_ = fresh_.size();
     std::vector<bool> is_own(grid_.runs().size(), false);
     for (const size_t run : fresh_) is_own[run] = true;
@@ -117,6 +118,7 @@ class Runner {
   const Grid grid_;
   const ResultsFolder folder_;
   const ProgressLine line_;
+  const std::vector<RunWeight> weights_;  // of every run of the grid
   RemainingTime remaining_;
   std::vector<std::vector<int>> free_cores_;
   std::deque<size_t> fresh_, claimed_elsewhere_;
@@ -312,9 +314,7 @@ void Runner::ended(Active& active, const ChildEnd& end) {
 // As the worker would have recorded it.
 RunConfig Runner::config_of(const PlannedRun& plan) const {
   RunConfig config = grid_.config(plan);
-  if (config.run.match == "none" || !plan.refused.empty()) return config;
-  const std::unique_ptr<Task> task = config.make_task();
-  return matched(std::move(config), *task);
+  return plan.refused.empty() ? matched(std::move(config)) : config;
 }
 
 // In the place of a worker that could not: with the cost, if it had been measured.

@@ -47,7 +47,7 @@ class Worker {
   int run() {
     const bool measures = !find_cost();
     try {
-      if (config_.run.match != "none") config_ = matched(config_, *config_.make_task());
+      config_ = matched(config_);
       execute_run(config_, hooks(), measures, result_);
       end_.status = result_.training.diverged ? RunStatus::diverged : RunStatus::ok;
       if (result_.training.diverged) {

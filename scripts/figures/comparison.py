@@ -52,6 +52,16 @@ def curve(group: dict, name: str) -> list[dict]:
     return [dict(zip(keys, point)) for point in points if point[1] is not None]
 
 
+def lines_of(comparison: dict, name: str) -> tuple[dict[int, list[dict]], str] | None:
+    """The curve of each group, by its number, and their unit; None where no group has two lengths."""
+    groups = comparison["groups"]
+    curves = {number: curve(group, name) for number, group in enumerate(groups)}
+    curves = {number: points for number, points in curves.items() if points}
+    if not curves or all(len(points) < 2 for points in curves.values()):
+        return None
+    return curves, next(g["quantities"][name]["unit"] for g in groups if name in g["quantities"])
+
+
 def failures(group: dict) -> dict[int, str]:
     """Length -> how its runs ended, where none ended ok; refused pairs were never runs."""
     return {entry["length"]: entry["failure"].replace("_", " ") for entry in group["lengths"]

@@ -52,16 +52,9 @@ def environment(comparison: dict, export: dict) -> list[tuple[str, str]]:
 
 def commands(comparison: dict, config: str | None) -> list[str]:
     """Those that run the sweep, compare it and write this report."""
-    study = comparison.get("study") or ""
-    recorded = (comparison.get("environment") or {}).get("commands") or []
-    known = [command for command in recorded
-             if all((data.ROOT / word).exists() for word in command.split() if word.endswith(".ini"))]
-    name = Path(comparison["file"]).name
-    if not known and config:
-        known = ["lengthwise run sweep.ini"]
-        study = "sweep"
-    results = f"results/{study}/{study}.h5" if known and study else name
-    return known + [f"lengthwise compare {results}", f"scripts/report {results}"]
+    run = ["lengthwise run sweep.ini"] if config else []
+    results = "results/sweep/sweep.h5" if config else Path(comparison["file"]).name
+    return run + [f"lengthwise compare {results}", f"scripts/report {results}"]
 
 
 def render(comparison: dict, export: dict) -> str:

@@ -114,11 +114,10 @@ def guide_traces(curves: list[list[dict]]) -> list[dict]:
 def scaling_figure(comparison: dict, name: str) -> dict | None:
     """One quantity against the length, a line for each variant."""
     groups = comparison["groups"]
-    curves = {number: data.curve(group, name) for number, group in enumerate(groups)}
-    curves = {number: points for number, points in curves.items() if points}
-    if not curves or all(len(points) < 2 for points in curves.values()):
+    lines = data.lines_of(comparison, name)
+    if lines is None:
         return None
-    unit = next(g["quantities"][name]["unit"] for g in groups if name in g["quantities"])
+    curves, unit = lines
     traces = []
     for number, points in curves.items():
         column = lambda key: [point[key] for point in points]

@@ -65,11 +65,10 @@ def draw_failures(axes, found: dict) -> None:
 
 def draw_panel(axes, found: dict, name: str) -> bool:
     groups = found["groups"]
-    curves = {number: data.curve(group, name) for number, group in enumerate(groups)}
-    curves = {number: points for number, points in curves.items() if points}
-    if not curves or all(len(points) < 2 for points in curves.values()):
+    lines = data.lines_of(found, name)
+    if lines is None:
         return False
-    unit = next(group["quantities"][name]["unit"] for group in groups if name in group["quantities"])
+    curves, unit = lines
     values = [point["value"] for points in curves.values() for point in points]
     bounds = min(values) / 4, max(values) * 4
     ends, lengths = [], {length for group in groups for length in data.failures(group)}

@@ -1,0 +1,127 @@
+#include "experiments/analysis/grouping.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/check.h"
+#include "base/config_keys.h"
+
+namespace lengthwise {
+namespace {
+
+/// The length and the seed are what a group spans, and names have a place of their own.
+bool is_setting(const std::string& key, const RunRecord& record) {
+  for (const std::string_view name : {"length", "seed", "attention", "position", "task", "norm"}) {
+    if (key == name || key == fmt::format("model.{}", name)) return false;
+  }
+  // attention.windowed.window says nothing about a model that has no windowed layer
+  const auto foreign = [&](std::string_view kind, const std::string& used) {
+    if (!key.starts_with(kind)) return false;
+    const size_t end = key.find('.', kind.size());
+    if (end == std::string::npos) return false;
+    const std::string name = "+" + key.substr(kind.size(), end - kind.size()) + "+";
+    return ("+" + used + "+").find(name) == std::string::npos;
+  };
+  return !foreign("attention.", record.attention) && !foreign("position.", record.position) &&
+         !foreign("task.", record.task);
+}
+
+std::set<std::string> setting_keys(const Records& records) {
+  std::set<std::string> keys;
+  for (const RunRecord* record : records) {
+    for (const auto& [key, value] : record->settings) {
+      if (is_setting(key, *record)) keys.insert(key);
+    }
+  }
+  return keys;
+}
+
+/// Numbers in text compare as numbers, so that window=64 stands before window=128.
+bool natural_less(const std::string& a, const std::string& b) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (!digit(a[i]) || !digit(b[j])) {
+      if (a[i] != b[j]) return a[i] < b[j];
+      ++i, ++j;
+      continue;
+    }
+    const size_t end_i = std::find_if_not(a.begin() + static_cast<int64_t>(i), a.end(), digit) -
+                         a.begin(),
+                 end_j = std::find_if_not(b.begin() + static_cast<int64_t>(j), b.end(), digit) -
+                         b.begin();
+    const std::string x = a.substr(i, end_i - i), y = b.substr(j, end_j - j);
+    if (x.size() != y.size()) return x.size() < y.size();
+    if (x != y) return x < y;
+    i = end_i, j = end_j;
+  }
+  return a.size() - i < b.size() - j;
+}
+
+std::string last_part(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+
+}  // namespace
+
+std::string setting_of(const RunRecord& record, const std::string& key) {
+  const auto found = record.settings.find(key);
+  return found == record.settings.end() || !is_setting(key, record) ? "" : found->second;
+}
+
+std::set<std::string> dividing_keys(const Records& records) {
+  std::set<std::string> dividing;
+  for (const std::string& key : setting_keys(records)) {
+    std::map<int64_t, std::string> by_length;
+    for (const RunRecord* record : records) {
+      const std::string value = setting_of(*record, key);
+      if (by_length.emplace(record->length, value).first->second != value) dividing.insert(key);
+    }
+  }
+  return dividing;
+}
+
+bool GroupKey::operator<(const GroupKey& other) const {
+  const auto names = [](const GroupKey& key) {
+    return std::tie(key.attention, key.position, key.task, key.norm);
+  };
+  if (names(*this) != names(other)) return names(*this) < names(other);
+  return natural_less(divided, other.divided);
+}
+
+std::map<GroupKey, GroupRuns> group_runs(const std::vector<RunRecord>& records) {
+  std::map<GroupKey, Records> variants;
+  for (const RunRecord& record : records) {
+    variants[{record.attention, record.position, record.task, record.norm, ""}].push_back(&record);
+  }
+  std::map<GroupKey, GroupRuns> groups;
+  for (const auto& [variant, runs] : variants) {
+    std::set<std::string> keys = dividing_keys(runs);
+    std::erase_if(keys, is_of_training);
+    // a size that `match` adjusted follows from the length and the budget, which tells groups
+    // apart
+    for (const RunRecord* record : runs) keys.erase(record->matched_key);
+    for (const RunRecord* record : runs) {
+      GroupKey key = variant;
+      Settings settings;
+      for (const std::string& name : keys) {
+        settings[name] = setting_of(*record, name);
+        key.divided += settings[name] + "\n";
+      }
+      GroupRuns& group = groups[key];
+      group.settings = settings;
+      group.records.push_back(record);
+    }
+  }
+  return groups;
+}
+
+std::string settings_label(const Settings& settings) {
+  std::map<std::string, int> uses;
+  for (const auto& setting : settings) ++uses[last_part(setting.first)];
+  std::string label;
+  for (const auto& [key, value] : settings) {
+    if (value.empty()) continue;
+    label += fmt::format(" {}={}", uses[last_part(key)] > 1 ? key : last_part(key), value);
+  }
+  return label;
+}
+}  // namespace lengthwise

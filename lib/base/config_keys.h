@@ -1,0 +1,13 @@
+// What the keys of a run's config are about: for the runner, and for whoever reads its records.
+#pragma once
+#include <string_view>
+
+namespace lengthwise {
+
+/// A key that no run reads unless it trains: it changes what is learned, and nothing of what a step
+/// costs. The measured step reads train.checkpoint.
+constexpr bool is_of_training(std::string_view key) {
+  return (key.starts_with("train.") && key != "train.checkpoint") || key.starts_with("eval.");
+}
+
+}  // namespace lengthwise
