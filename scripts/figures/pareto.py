@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from figures import comparison as data
 from figures.paper import GREY, heading, ink, look, panels, save, spread
@@ -27,14 +27,16 @@ def draw_panel(axes, points: list[dict], panel: tuple, numbers: dict) -> None:
     axes.set_xscale("log", base=2 if unit == "byte" else 10)
     axes.margins(x=0.12, y=0.14)
     low, high = axes.get_xlim()
-    if unit == "byte":
+    if high / low < 4:
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 4, 5, 8]))
+    elif unit == "byte":
         axes.xaxis.set_major_locator(LogLocator(base=4 if high / low > 16 else 2))
     else:
         axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5) if high / low < 30 else (1,)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(FORMATS[unit]))
     axes.set_title(f"Against {name}", pad=8)
-    axes.set_xlabel(name)
+    axes.set_xlabel(name + (" (filled: none is better for less)" if front else ""))
     score = points[0]["score"]
     axes.set_ylabel(score.replace("_", " ") + ("" if score == "accuracy" else " (less is better)"))
     axes.grid(color="#e6e6e6", linewidth=0.6)
@@ -69,5 +71,5 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     figure, grid = panels(1, len(drawn), 4.6, 3.6)
     for axes, (panel, points) in zip(grid.flat, drawn):
         draw_panel(axes, points, panel, numbers)
-    heading(figure, found, "filled: none is better for less")
+    heading(figure, found, "what a score costs")
     return save(figure, stem)
