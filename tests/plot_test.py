@@ -159,6 +159,8 @@ def draws_the_figures_of_a_comparison(results: Path, folder: Path) -> None:
             labels = [group["label"] for group in compared(results)["groups"]]
             for text in texts + labels:
                 assert text in svg, f"{figure} does not say '{text}'"
+            if figure == "parts":
+                assert svg.count(">feed-forward<") == 1, "the parts are named once, in the first row's last panel"
             image = matplotlib.image.imread(folder / f"figure-{figure}.png")
             for edge in (image[:, :4], image[:, -4:], image[:4], image[-4:]):
                 assert (edge == 1).all(), f"something of {figure} reaches the edge"

@@ -1,8 +1,9 @@
 """What a score costs: models by score and by seconds of training, memory or state, with the front."""
 
+import math
 from pathlib import Path
 
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator, NullLocator
 
 from figures import comparison as data
 from figures.paper import GREY, heading, ink, look, panels, save, spread
@@ -28,7 +29,8 @@ def draw_panel(axes, points: list[dict], panel: tuple, numbers: dict) -> None:
     axes.margins(x=0.12, y=0.14)
     low, high = axes.get_xlim()
     if high / low < 4:
-        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 4, 5, 8]))
+        binary = 2.0 ** math.floor(math.log2((high - low) / 3))  # at most six round steps of bytes
+        axes.xaxis.set_major_locator(MultipleLocator(binary) if unit == "byte" else MaxNLocator(4))
     elif unit == "byte":
         axes.xaxis.set_major_locator(LogLocator(base=4 if high / low > 16 else 2))
     else:
