@@ -9,7 +9,7 @@ namespace lengthwise {
 namespace {
 
 constexpr double kDependent = 1e-10;  // what is left of a column, relative to the column
-constexpr double kSteep = 1e-10;      // gradient that still counts, relative to b
+constexpr double kSteep = 1e-9;       // gradient that still counts, relative to b
 
 double dot(const double* a, const double* b, size_t size) {
   double sum = 0;
@@ -25,12 +25,20 @@ class ActiveSet {
         rows_(b.size()),
         count_(columns.size() / b.size()),
         x_(count_, 0.0),
-        norms_(count_),
-        banned_(count_, false),
+        norms_(count_, 0.0),
+        slopes_(count_),
+        across_(rows_ * count_),
+        banned_(count_, 0),
         residual_(b.begin(), b.end()) {
     for (size_t j = 0; j < count_; ++j) {
-      norms_[j] = std::sqrt(dot(column(j), column(j), rows_));
+      for (size_t i = 0; i < rows_; ++i) across_[i * count_ + j] = column(j)[i];
     }
+    for (size_t i = 0; i < rows_; ++i) {
+      for (size_t j = 0; j < count_; ++j) {
+        norms_[j] += across_[i * count_ + j] * across_[i * count_ + j];
+      }
+    }
+    for (double& norm : norms_) norm = std::sqrt(norm);
   }
 
   std::vector<double> solve() {
@@ -42,10 +50,10 @@ class ActiveSet {
       active_.push_back(steepest);
       if (!solve_active() || solution_.back() <= 0) {
         active_.pop_back();
-        banned_[steepest] = true;
+        banned_[steepest] = 1;
         continue;
       }
-      std::fill(banned_.begin(), banned_.end(), false);
+      std::fill(banned_.begin(), banned_.end(), 0);
       move_to_solution();
       update_residual();
     }
@@ -56,13 +64,18 @@ class ActiveSet {
   const double* column(size_t j) const { return columns_ + j * rows_; }
 
   /// count_ where no coefficient outside the active set would lower the misfit.
-  size_t find_steepest(double enough) const {
+  size_t find_steepest(double enough) {
+    std::fill(slopes_.begin(), slopes_.end(), 0.0);
+    for (size_t i = 0; i < rows_; ++i) {
+      const double* row = across_.data() + i * count_;
+      for (size_t j = 0; j < count_; ++j) slopes_[j] += row[j] * residual_[i];
+    }
     size_t best = count_;
     double steepest = enough;
     for (size_t j = 0; j < count_; ++j) {
-      if (x_[j] > 0 || banned_[j] || norms_[j] == 0) continue;
-      const double slope = dot(column(j), residual_.data(), rows_) / norms_[j];
-      if (slope > steepest) steepest = slope, best = j;
+      if (slopes_[j] <= steepest * norms_[j] || x_[j] > 0 || banned_[j]) continue;
+      steepest = slopes_[j] / norms_[j];
+      best = j;
     }
     return best;
   }
@@ -133,8 +146,9 @@ class ActiveSet {
   const double* columns_;
   std::span<const double> b_;
   size_t rows_, count_;
-  std::vector<double> x_, norms_;
-  std::vector<bool> banned_;
+  std::vector<double> x_, norms_, slopes_;
+  std::vector<double> across_;  // the columns' values row after row
+  std::vector<char> banned_;
   std::vector<double> residual_, work_, solution_;
   std::vector<size_t> active_;
 };

@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kPowers =
     static_cast<size_t>(PowerSums::kSteepestPower / PowerSums::kPowerStep) + 1;
 static_assert((kPowers - 1) * PowerSums::kPowerStep > PowerSums::kSteepestPower - 1e-9);
-// How much more a given exponent weighs than the sharpest point: it holds to a millionth.
-constexpr double kEmphasis = 1e3;
+// How much more a given exponent weighs than the sharpest point: it holds far within the noise.
+constexpr double kEmphasis = 1e2;
 
 double power_at(size_t index) { return static_cast<double>(index) * PowerSums::kPowerStep; }
 
