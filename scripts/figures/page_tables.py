@@ -115,12 +115,14 @@ def scores(comparison: dict) -> Table | None:
         solved = f"{line['solved']} of {trained}" if line.get("solved") is not None else ""
         reach = line.get("effective_length") or {}
         longest = count_text(reach["length"]) if reach.get("length") else ""
-        rows.append([line["label"], count_text(line["train_length"]), str(trained or ""), solved,
-                     longest, *cells])
+        rate = line.get("learning_rate") or ""
+        chosen = " (chosen)" if rate and line.get("chosen") else ""
+        rows.append([line["label"], count_text(line["train_length"]), f"{rate}{chosen}",
+                     str(trained or ""), solved, longest, *cells])
     title = data.score_name(kind)
     return Table("scores", f"{title[0].upper() + title[1:]} by tokens of the test: mean over seeds, "
                  "95 % interval where there are several",
-                 ["model", "trained at", "seeds", "solved", "effective length",
+                 ["model", "trained at", "learning rate", "seeds", "solved", "effective length",
                   *map(count_text, lengths)], rows)
 
 
