@@ -65,6 +65,19 @@ TEST_F(Faults, AStoppedSweepGoesOnFromItsLastCheckpoint) {
   EXPECT_EQ(resumed_steps(), last.integers.at("steps"));
 }
 
+TEST_F(Faults, ATrainingKeepsWhatItReachedWhenStoppedAndWhenDone) {
+  // long before a checkpoint is due
+  const std::string sweep = training("r", kSteps) + "--checkpoint-every 1000";
+  EXPECT_EQ(run_and(sweep, "kill -INT $runner", ".cost.h5").exit_code, 75);
+  const int64_t reached = read_archive(file_in("r/checkpoints", ".last.h5")).integers.at("steps");
+  EXPECT_GT(reached, 0);
+  EXPECT_LT(reached, kSteps);
+  ASSERT_EQ(run(sweep).exit_code, 0);
+  EXPECT_EQ(resumed_steps(), reached);
+  const Archive last = read_archive(file_in("r/checkpoints", ".last.h5"));
+  EXPECT_EQ(last.integers.at("steps"), kSteps);
+}
+
 TEST_F(Faults, ACheckpointOfAnotherProgramIsLeftAlone) {
   run_and(training("r", kSteps), "kill -INT $runner");
   const fs::path path = file_in("r/checkpoints", ".last.h5");

@@ -45,6 +45,7 @@ TEST_F(Runner, ATimedOutTrainingKeepsItsCostAndGoesOnWhenTriedAgain) {
   const Outcome late = run(training("r") + "--time-limit 1");
   EXPECT_EQ(late.exit_code, 0) << late.err;
   EXPECT_EQ(statuses(), "timed_out");
+  EXPECT_EQ(std::get<Column::Texts>(merged().find("status_reason")->values).at(0), "after 1 s");
   EXPECT_GT(numbers("training_step_seconds").at(0), 0);
   EXPECT_THAT(run(training("r")).err, HasSubstr("1 were there (1 timed_out)"));
   EXPECT_EQ(run(training("r") + "--retry timed_out").exit_code, 0);

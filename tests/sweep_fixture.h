@@ -44,13 +44,14 @@ class SweepTest : public ProgramTest {
 
   // As run, with shell commands beside it, to which $runner is the process and `worker` its child,
   // once a checkpoint is there.
-  Outcome run_and(const std::string& arguments, const std::string& meanwhile) const {
+  Outcome run_and(const std::string& arguments, const std::string& meanwhile,
+                  const std::string& checkpoint = ".last.h5") const {
     const std::string command = fmt::format(
         "cd '{}' || exit 99; '{}' {} >out 2>err & runner=$!; "
         "worker() {{ cat /proc/$runner/task/$runner/children; }}; "
-        "until ls r/checkpoints/*.last.h5 >seen 2>&1 || ! kill -0 $runner; do sleep 0.02; done; "
+        "until ls r/checkpoints/*{} >seen 2>&1 || ! kill -0 $runner; do sleep 0.02; done; "
         "{}; wait $runner",
-        folder_.string(), LENGTHWISE_PROGRAM, arguments, meanwhile);
+        folder_.string(), LENGTHWISE_PROGRAM, arguments, checkpoint, meanwhile);
     const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a test of a program
     return {WEXITSTATUS(status), read("out"), read("err")};
   }
