@@ -254,8 +254,8 @@ TEST(Mqar, RandomNonQueriesOnlyFillTheZeros) {
 }
 
 TEST(Mqar, ChanceIsOneValueOfAll) {
-  EXPECT_DOUBLE_EQ(make_mqar(8192, 4)->chance(), 1.0 / 4096);
-  EXPECT_DOUBLE_EQ(make_mqar(9, 1)->chance(), 1.0 / 5);
+  EXPECT_DOUBLE_EQ(make_mqar(8192, 4)->chance(64), 1.0 / 4096);
+  EXPECT_DOUBLE_EQ(make_mqar(9, 1)->chance(64), 1.0 / 5);
   EXPECT_EQ(make_mqar(8192, 4)->vocabulary(), 8192);
 }
 

@@ -324,7 +324,7 @@ TEST(TextTaskFile, AnUnreadableFileIsRefusedByName) {
 TEST(TextTaskFile, SaysWhatItIs) {
   const std::string path = write_file("about", split_text(10 * kBlockBytes));
   EXPECT_EQ(make_text(path)->vocabulary(), 256);
-  EXPECT_DOUBLE_EQ(make_text(path)->chance(), 1.0 / 256);
+  EXPECT_DOUBLE_EQ(make_text(path)->chance(64), 1.0 / 256);
   EXPECT_TRUE(task_entry("text").info.bytes);
   std::filesystem::remove(path);
 }

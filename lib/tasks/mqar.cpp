@@ -65,8 +65,10 @@ class Mqar final : public Task {
   };
 
   static TaskInfo info() {
-    return {"mqar", "multi-query associative recall: which value stood after this key?",
-            "Arora et al. 2023, arXiv 2312.04927"};
+    return {.name = "mqar",
+            .summary = "multi-query associative recall: which value stood after this key?",
+            .source = "Arora et al. 2023, arXiv:2312.04927",
+            .chance = "1 in the values, half the vocabulary"};
   }
 
   explicit Mqar(const Options& options) : options_(options) {}
@@ -97,7 +99,7 @@ class Mqar final : public Task {
     return make_batch(seed, Purpose::validation, 0, first, count, length);
   }
 
-  double chance() const override {
+  double chance(int64_t /*length*/) const override {
     return 1.0 / static_cast<double>(options_.vocabulary - first_value());
   }
 

@@ -29,7 +29,12 @@ class Text final : public Task {
   };
 
   static TaskInfo info() {
-    return {"text", "next byte of a file of yours", "", /*bytes=*/true, /*labels_next=*/true};
+    return {.name = "text",
+            .summary = "next byte of a file of yours",
+            .source = "",
+            .chance = "1 in 256 bytes",
+            .bytes = true,
+            .labels_next = true};
   }
 
   explicit Text(const Options& options)
@@ -94,7 +99,7 @@ class Text final : public Task {
     return result;
   }
 
-  double chance() const override { return 1.0 / 256.0; }
+  double chance(int64_t /*length*/) const override { return 1.0 / 256.0; }
 
   std::vector<NgramBaseline> baselines() const override {
     const std::span<const uint8_t> bytes = corpus_.bytes;
