@@ -84,6 +84,7 @@ TEST(Scores, CountLabelsAndWholeExamplesOfEachPart) {
     EXPECT_DOUBLE_EQ(score.parts[1].accuracy, 1.0 / 3);
     EXPECT_EQ(score.parts[2].scored, 0);
     EXPECT_TRUE(std::isnan(score.parts[2].accuracy));
+    EXPECT_TRUE(std::isnan(score.parts[2].exact_match));
     EXPECT_NEAR(score.all.loss, (score.parts[0].loss + score.parts[1].loss) / 2, 1e-12);
   }
 }
