@@ -68,8 +68,7 @@ class Induction final : public Task {
     check_length(length);
     const auto special = static_cast<int32_t>(options_.vocabulary - 1);
     const bool labels_all = purpose == Purpose::training && options_.train_on == "all";
-    Batch batch{count, length, {}, {}, {}};
-    batch.tokens.reserve(static_cast<size_t>(count * length));
+    Batch batch = empty_batch(count, length, labels_all ? count * length : count);
     for (int64_t row = 0; row < count; ++row) {
       RandomStream random(seed, purpose, static_cast<uint64_t>(step),
                           static_cast<uint64_t>(first + row));

@@ -42,8 +42,8 @@ void LetterTask::check_training(int64_t length) const {
 
 Batch LetterTask::training_batch(uint64_t seed, int64_t step, int64_t batch, int64_t length) const {
   check_training(length);
-  Batch result{batch, length, {}, {}, {}};
   const int64_t most = most_letters(length);
+  Batch result = empty_batch(batch, length, batch * (most + 1));
   for (int64_t row = 0; row < batch; ++row) {
     RandomStream random(seed, Purpose::training, static_cast<uint64_t>(step),
                         static_cast<uint64_t>(row));
@@ -69,8 +69,8 @@ Batch LetterTask::measured_batch(uint64_t seed, int64_t batch, int64_t length) c
 Batch LetterTask::evaluation_batch(uint64_t seed, int64_t length, int64_t first,
                                    int64_t count) const {
   check_length(length);
-  Batch result{count, length, {}, {}, {}};
   const int64_t letters = most_letters(length);
+  Batch result = empty_batch(count, length, count * (letters + 1));
   for (int64_t row = 0; row < count; ++row) {
     RandomStream random(seed, Purpose::validation, 0, static_cast<uint64_t>(first + row));
     append(random, letters, length, result);

@@ -24,6 +24,15 @@ struct Batch {
   DataVector<int32_t> parts{};   // to score: each label's place in Task::parts, if there are any
 };
 
+/// A batch without examples yet, with room for exactly so many labels: plans know its bytes.
+inline Batch empty_batch(int64_t batch, int64_t length, int64_t labels) {
+  Batch result{batch, length, {}, {}, {}};
+  result.tokens.reserve(static_cast<size_t>(batch * length));
+  result.labelled.reserve(static_cast<size_t>(labels));
+  result.targets.reserve(static_cast<size_t>(labels));
+  return result;
+}
+
 /// A kind of batch that training draws, and the share of its steps that have it.
 struct BatchShape {
   int64_t length = 0, labelled = 0;

@@ -52,11 +52,7 @@ class Uniform final : public Task {
   Batch make_batch(uint64_t seed, Purpose purpose, int64_t step, int64_t first, int64_t count,
                    int64_t length) const {
     check_length(length);
-    Batch batch{count, length, {}, {}, {}};
-    const auto positions = static_cast<size_t>(count * length);
-    batch.tokens.reserve(positions);
-    batch.labelled.reserve(positions);
-    batch.targets.reserve(positions);
+    Batch batch = empty_batch(count, length, count * length);
     for (int64_t row = 0; row < count; ++row) {
       RandomStream random(seed, purpose, static_cast<uint64_t>(step),
                           static_cast<uint64_t>(first + row));
