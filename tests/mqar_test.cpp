@@ -290,7 +290,8 @@ TEST(MqarCells, EachIsScoredByItselfAndAsItWouldBeAlone) {
     EXPECT_TRUE(
         std::equal(alone.tokens.begin(), alone.tokens.end(), batch.tokens.begin() + row * 64));
     for (size_t label = 0; label < 24; ++label) {
-      if (batch.labelled[label] / 64 == row) EXPECT_EQ(batch.parts[label], pairs == 8 ? 1 : 0);
+      if (batch.labelled[label] / 64 != row) continue;
+      EXPECT_EQ(batch.parts[label], pairs == 8 ? 1 : 0);
     }
   }
 }
