@@ -254,6 +254,28 @@ TEST(Remaining, KeepsTrainingApartFromMeasuring) {
   EXPECT_EQ(remaining.text(), "about 8.0 s left");
 }
 
+// The steps of a training that mixes sizes are planned one by one, and so is what is scored.
+TEST(Plans, TakeEveryCellOfAMix) {
+  const RunConfig config = resolve_run({{"task", "mqar"},
+                                        {"task.mqar.train_cells", "64x4*3+128x8"},
+                                        {"task.mqar.test_cells", "64x4+64x8+128x8"},
+                                        {"length", "128"},
+                                        {"train.steps", "100"},
+                                        {"train.batch", "8"},
+                                        {"eval.lengths", "64+128"},
+                                        {"eval.examples", "50"}});
+  const PredictedRun run = WorkPredictor().predict(config, 1);
+  std::map<int64_t, int64_t> steps, scored;
+  for (const WorkItem& item : run.work) {
+    if (item.batch == 8) steps[item.length] += item.times;
+    if (item.kind == WorkKind::forward && item.batch > 8) {
+      scored[item.length] += item.times * item.batch;
+    }
+  }
+  EXPECT_EQ(steps, (std::map<int64_t, int64_t>{{64, 75}, {128, 25}}));
+  EXPECT_EQ(scored, (std::map<int64_t, int64_t>{{64, 100}, {128, 50}}));
+}
+
 TEST(Units, ReadWhatAPersonTypes) {
   EXPECT_EQ(parse_bytes("k", "2GiB"), int64_t{2} << 30);
   EXPECT_EQ(parse_bytes("k", "1.5KiB"), 1536);

@@ -61,22 +61,28 @@ std::vector<BatchShape> LetterTask::training_shapes(int64_t batch, int64_t lengt
 }
 
 Batch LetterTask::measured_batch(uint64_t seed, int64_t batch, int64_t length) const {
-  Batch result = evaluation_batch(seed, length, 0, batch);
-  result.parts = {};
-  return result;
+  return full_batch(seed, length, 0, batch);
 }
 
 Batch LetterTask::evaluation_batch(uint64_t seed, int64_t length, int64_t first,
                                    int64_t count) const {
+  Batch batch = full_batch(seed, length, first, count);
+  const int64_t letters = most_letters(length);
+  for (int64_t row = 0; row < count; ++row) {
+    for (int64_t label = 0; label <= letters; ++label) batch.parts.push_back(label == letters);
+  }
+  return batch;
+}
+
+Batch LetterTask::full_batch(uint64_t seed, int64_t length, int64_t first, int64_t count) const {
   check_length(length);
   const int64_t letters = most_letters(length);
-  Batch result = empty_batch(count, length, count * (letters + 1));
+  Batch batch = empty_batch(count, length, count * (letters + 1));
   for (int64_t row = 0; row < count; ++row) {
     RandomStream random(seed, Purpose::validation, 0, static_cast<uint64_t>(first + row));
-    append(random, letters, length, result);
-    for (int64_t label = 0; label <= letters; ++label) result.parts.push_back(label == letters);
+    append(random, letters, length, batch);
   }
-  return result;
+  return batch;
 }
 
 std::vector<std::string> LetterTask::parts(int64_t /*length*/) const { return {"content", "end"}; }

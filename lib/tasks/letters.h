@@ -49,6 +49,8 @@ class LetterTask : public Task {
  private:
   virtual Letters content(RandomStream& random, int64_t count) const { return draw(random, count); }
   virtual Letters answer(Letters content) const = 0;
+  /// Of the validation split, as many letters as the length holds.
+  Batch full_batch(uint64_t seed, int64_t length, int64_t first, int64_t count) const;
   void append(RandomStream& random, int64_t letters, int64_t length, Batch& batch) const;
 
   std::string_view name_;
