@@ -31,7 +31,7 @@ TEST_P(PlannedRun, CostsWhatIsRecorded) {
   RunResult run;
   execute_run(config, {}, true, run);
   const auto tasks = config.make_task();
-  const Batch batch = tasks->training_batch(0, 0, 3, 96);
+  const Batch batch = tasks->measured_batch(0, 3, 96);
   const auto labelled = static_cast<int64_t>(batch.labelled.size());
   const ModelCost planned = model_cost(config.model_setup(run.vocabulary), {3, 96, labelled}, 2);
   EXPECT_EQ(planned.parameters, run.parameters);
@@ -56,6 +56,11 @@ INSTANTIATE_TEST_SUITE_P(Pairs, PlannedRun,
                                          std::tuple{"windowed", "alibi", "uniform"},
                                          std::tuple{"linear", "learned", "mqar"},
                                          std::tuple{"short_conv+windowed", "rotary", "mqar"},
+                                         std::tuple{"full", "none", "induction"},
+                                         std::tuple{"flash", "rotary", "copy"},
+                                         std::tuple{"linear", "none", "selective_copy"},
+                                         std::tuple{"flash", "alibi", "passkey"},
+                                         std::tuple{"full", "learned", "listops"},
                                          std::tuple{"no_weights", "sinusoidal", "uniform"}));
 
 // A plan allocates nothing, whatever the size.

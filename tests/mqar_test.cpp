@@ -1,4 +1,4 @@
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "base/check.h"
+#include "tasks/recall.h"
 #include "tasks/task.h"
+#include "tests/chi_square.h"
 
 namespace lengthwise {
 namespace {
@@ -40,14 +42,6 @@ Example read_example(const Batch& batch, int64_t row, int64_t pairs) {
                            2);
   }
   return example;
-}
-
-double chi_square(const std::vector<double>& found, const std::vector<double>& expected) {
-  double sum = 0;
-  for (size_t i = 0; i < found.size(); ++i) {
-    sum += (found[i] - expected[i]) * (found[i] - expected[i]) / expected[i];
-  }
-  return sum;
 }
 
 TEST(Mqar, HasTheStructureOfTheSource) {
@@ -170,45 +164,183 @@ TEST(Mqar, GapsStandAsDrawnOneAfterAnotherWithoutReplacement) {
   EXPECT_LT(chi_square(counts, expected), 49.7);  // 99.9 %, 23 degrees of freedom
 }
 
-/// Share of queries whose value stands at most `window` back: what one layer can answer at best.
-double window_ceiling(int64_t length, int64_t pairs, int64_t window, int64_t rows) {
+/// Share of queries whose value stands at most `reach` back, read from examples.
+double share_within(int64_t length, int64_t pairs, int64_t reach, int64_t rows) {
   const Batch batch = make_mqar(8192, pairs)->evaluation_batch(5, length, 0, rows);
   int64_t reached = 0;
   for (int64_t row = 0; row < rows; ++row) {
     const Example example = read_example(batch, row, pairs);
     for (int64_t i = 0; i < pairs; ++i) {
       const int64_t query = 2 * pairs + 2 * example.gaps[static_cast<size_t>(i)];
-      if (query - (2 * i + 1) <= window) ++reached;
+      if (query - (2 * i + 1) <= reach) ++reached;
     }
   }
   return static_cast<double>(reached) / static_cast<double>(rows * pairs);
 }
 
-TEST(Mqar, WindowCeilingsAreThoseOfTheGenerator) {
-  EXPECT_NEAR(window_ceiling(64, 16, 32, 8000), .591, .01);
-  EXPECT_NEAR(window_ceiling(64, 16, 16, 8000), .043, .01);
-  EXPECT_NEAR(window_ceiling(128, 32, 64, 2000), .571, .01);
-  EXPECT_NEAR(window_ceiling(128, 32, 32, 2000), .033, .01);
-  EXPECT_NEAR(window_ceiling(256, 64, 128, 1000), .557, .01);
-  EXPECT_NEAR(window_ceiling(256, 64, 64, 1000), .023, .01);
-  EXPECT_NEAR(window_ceiling(32, 4, 8, 20000), .413, .01);
-  EXPECT_NEAR(window_ceiling(32, 4, 9, 20000), .538, .01);
-  EXPECT_NEAR(window_ceiling(64, 8, 16, 10000), .392, .01);
-  EXPECT_NEAR(window_ceiling(64, 16, 64, 100), 1.0, 0.0);
+double ceiling(int64_t length, int64_t pairs, int64_t reach) {
+  return recall_ceiling({length, pairs}, 0.01, reach);
 }
 
-TEST(Mqar, MeanWindowCeilingFollowsThePublishedCurve) {
-  const std::map<int64_t, double> ceiling = {{8, .059},   {16, .147},  {32, .312},  {64, .513},
-                                             {128, .654}, {256, .796}, {512, .936}, {1024, 1.0}};
-  const std::vector<std::pair<int64_t, int64_t>> cells = {
-      {64, 4}, {64, 8}, {64, 16}, {128, 32}, {256, 64}, {512, 128}, {1024, 256}};
-  for (const auto& [window, expected] : ceiling) {
-    double mean = 0;
-    for (const auto& [length, pairs] : cells) {
-      mean += window_ceiling(length, pairs, window, 8000 / pairs) / 7;
-    }
-    EXPECT_NEAR(mean, expected, .01) << window;
+TEST(RecallCeiling, IsTheShareInTheExamples) {
+  for (const auto& [length, pairs, reach] : {std::tuple<int64_t, int64_t, int64_t>{64, 16, 32},
+                                             {64, 16, 16},
+                                             {128, 32, 64},
+                                             {32, 4, 8},
+                                             {32, 4, 9},
+                                             {64, 8, 16}}) {
+    EXPECT_NEAR(ceiling(length, pairs, reach), share_within(length, pairs, reach, 20'000), .005);
   }
+}
+
+// T = 16 and 4 pairs leave 4 gaps: c(r) by summing over every order, each with its probability.
+TEST(RecallCeiling, IsExactWhereEveryOrderCanBeListed) {
+  for (const int64_t reach : {1, 2, 3, 5, 7, 9, 11, 13, 15}) {
+    std::vector<int64_t> order = {0, 1, 2, 3};
+    double expected = 0;
+    do {
+      double left = 0, probability = 1, within = 0;
+      for (int g = 0; g < 4; ++g) left += std::pow(g + 1.0, 0.01 - 1.0);
+      for (int64_t i = 0; i < 4; ++i) {
+        const int64_t gap = order[static_cast<size_t>(i)];
+        const double weight = std::pow(static_cast<double>(gap) + 1.0, 0.01 - 1.0);
+        probability *= weight / left;
+        left -= weight;
+        within += 8 + 2 * gap - (2 * i + 1) <= reach ? 0.25 : 0;
+      }
+      expected += probability * within;
+    } while (std::next_permutation(order.begin(), order.end()));
+    EXPECT_NEAR(ceiling(16, 4, reach), expected, .003) << reach;
+  }
+}
+
+// The seven test cells of the "Based" mixture.
+TEST(RecallCeiling, MeanFollowsThePublishedCurve) {
+  const std::map<int64_t, double> published = {{8, .059},   {16, .147},  {32, .312},  {64, .513},
+                                               {128, .654}, {256, .796}, {512, .936}, {1024, 1.0}};
+  const std::vector<RecallCell> cells =
+      parse_recall_cells("k", "64x4+64x8+64x16+128x32+256x64+512x128+1024x256", 8192);
+  ASSERT_EQ(cells.size(), 7U);
+  for (const auto& [reach, expected] : published) {
+    double mean = 0;
+    for (const RecallCell& cell : cells) mean += recall_ceiling(cell, 0.01, reach) / 7;
+    EXPECT_NEAR(mean, expected, .005) << reach;
+  }
+  EXPECT_EQ(ceiling(64, 16, 64), 1.0);
+}
+
+TEST(RecallCeiling, OfAModelIsOneTokenShortOfItsField) {
+  // A window of 8 keys after a convolution over 3 tokens: 7 + 2 back, and the key must be in it.
+  const auto task = make_mqar(8192, 4);
+  EXPECT_DOUBLE_EQ(task->ceiling(32, 7 + 2).all, ceiling(32, 4, 8 - 1 + 3 - 2));
+  EXPECT_TRUE(task->ceiling(32, 9).parts.empty());
+  EXPECT_EQ(task->ceiling(32, -1).all, 1);
+  const auto mixed = make_mqar(8192, 4, {{"test_cells", "64x4+64x16+32x4"}});
+  const Ceiling two = mixed->ceiling(64, 17);
+  EXPECT_THAT(two.parts, testing::ElementsAre(ceiling(64, 4, 16), ceiling(64, 16, 16)));
+  EXPECT_DOUBLE_EQ(two.all, (4 * two.parts[0] + 16 * two.parts[1]) / 20);
+  EXPECT_EQ(mixed->ceiling(32, 17).parts.size(), 1U);
+}
+
+TEST(MqarCells, TrainingDrawsThemByWeight) {
+  const auto task = make_mqar(8192, 4, {{"train_cells", "64x4*5+128x8+256x16+256x32+256x64"}});
+  std::map<std::pair<int64_t, int64_t>, double> found;
+  for (int64_t step = 0; step < 4500; ++step) {
+    const Batch batch = task->training_batch(1, step, 2, 256);
+    ASSERT_EQ(std::ssize(batch.tokens), 2 * batch.length);
+    found[{batch.length, std::ssize(batch.labelled) / 2}] += 1;
+  }
+  const std::vector<std::pair<int64_t, int64_t>> cells = {
+      {64, 4}, {128, 8}, {256, 16}, {256, 32}, {256, 64}};
+  ASSERT_EQ(found.size(), cells.size());
+  std::vector<double> counts;
+  for (const auto& cell : cells) counts.push_back(found[cell]);
+  EXPECT_LT(chi_square(counts, {2500, 500, 500, 500, 500}), chi_square_limit(4));
+  const std::vector<BatchShape> shapes = task->training_shapes(2, 256);
+  ASSERT_EQ(shapes.size(), 5U);
+  EXPECT_DOUBLE_EQ(shapes[0].share, 5.0 / 9);
+  EXPECT_EQ(shapes[0].length, 64);
+  EXPECT_EQ(shapes[3].labelled, 2 * 32);
+  // Another seed takes the cells in another order, and the same one in the same.
+  const auto lengths = [&](uint64_t seed) {
+    std::vector<int64_t> all;
+    for (int64_t step = 0; step < 50; ++step) {
+      all.push_back(task->training_batch(seed, step, 1, 256).length);
+    }
+    return all;
+  };
+  EXPECT_EQ(lengths(1), lengths(1));
+  EXPECT_NE(lengths(1), lengths(2));
+}
+
+TEST(MqarCells, EachIsScoredByItselfAndAsItWouldBeAlone) {
+  const auto task = make_mqar(8192, 4, {{"test_cells", "64x4+64x8+128x32"}});
+  EXPECT_EQ(task->evaluation_examples(64, 10), 20);
+  EXPECT_EQ(task->evaluation_examples(128, 10), 10);
+  EXPECT_THAT(task->parts(64), testing::ElementsAre("pairs=4", "pairs=8"));
+  EXPECT_THAT(task->parts(128), testing::ElementsAre("pairs=32"));
+  EXPECT_TRUE(make_mqar(8192, 4)->parts(64).empty());
+  const Batch batch = task->evaluation_batch(1, 64, 3, 4);  // of 8, 4, 8 and 4 pairs
+  ASSERT_EQ(batch.labelled.size(), 24U);
+  ASSERT_EQ(batch.parts.size(), 24U);
+  EXPECT_TRUE(make_mqar(8192, 4)->evaluation_batch(1, 64, 0, 4).parts.empty());
+  for (int64_t row = 0; row < 4; ++row) {
+    const int64_t pairs = row % 2 == 0 ? 8 : 4;
+    const Batch alone = make_mqar(8192, pairs)->evaluation_batch(1, 64, 3 + row, 1);
+    EXPECT_TRUE(
+        std::equal(alone.tokens.begin(), alone.tokens.end(), batch.tokens.begin() + row * 64));
+    for (size_t label = 0; label < 24; ++label) {
+      if (batch.labelled[label] / 64 != row) continue;
+      EXPECT_EQ(batch.parts[label], pairs == 8 ? 1 : 0);
+    }
+  }
+}
+
+TEST(MqarCells, CostIsMeasuredOnTheFullest) {
+  const auto labels = [](const char* train, const char* test, int64_t length) {
+    OptionValues options;
+    if (*train != 0) options["train_cells"] = train;
+    if (*test != 0) options["test_cells"] = test;
+    return make_mqar(8192, 4, options)->measured_batch(1, 3, length).labelled.size() / 3;
+  };
+  EXPECT_EQ(labels("64x4+64x16+128x8", "64x2", 64), 16U);
+  EXPECT_EQ(labels("64x4+64x16+128x8", "256x64", 128), 8U);
+  EXPECT_EQ(labels("64x4", "256x64", 256), 64U);
+  EXPECT_EQ(labels("64x4", "", 512), 4U);
+}
+
+TEST(MqarCells, RefuseWhatCannotBe) {
+  const auto refusal = [](const OptionValues& options, auto check) -> std::string {
+    try {
+      check(*make_mqar(8192, 4, options));
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto made = [](const Task&) {};
+  EXPECT_EQ(
+      refusal({{"test_cells", "64"}}, made),
+      "task.mqar.test_cells: found the cell '64', expected T x pairs and a weight, as 64x4*5");
+  EXPECT_EQ(refusal({{"test_cells", "64x4+64x4*2"}}, made),
+            "task.mqar.test_cells: found 64x4 twice, expected every cell once");
+  EXPECT_EQ(refusal({{"train_cells", "64x17"}}, made),
+            "task.mqar.train_cells: found 17, expected at most 16, a quarter of length 64");
+  EXPECT_THAT(refusal({{"train_cells", "64x4*0"}}, made), testing::HasSubstr("found '0'"));
+  EXPECT_THAT(refusal({{"train_cells", "8192x4"}}, made), testing::HasSubstr("vocabulary"));
+  EXPECT_THAT(refusal({{"train_cells", "64x4+"}}, made), testing::HasSubstr("found the cell ''"));
+  const OptionValues cells = {{"train_cells", "64x4+128x8"}, {"test_cells", "256x4"}};
+  EXPECT_EQ(refusal(cells, [](const Task& task) { task.check_training(64); }),
+            "length: found 64, expected 128, the longest of task.mqar.train_cells");
+  EXPECT_EQ(refusal(cells, [](const Task& task) { task.check_scoring(128); }),
+            "eval.lengths: found 128, expected the length of a cell in task.mqar.test_cells");
+  EXPECT_EQ(refusal(cells,
+                    [](const Task& task) {
+                      task.check_training(128);
+                      task.check_scoring(256);
+                      task.check_length(64);
+                    }),
+            "");
 }
 
 TEST(Mqar, AnExampleIsAFunctionOfSeedSplitAndIndex) {
@@ -254,8 +386,8 @@ TEST(Mqar, RandomNonQueriesOnlyFillTheZeros) {
 }
 
 TEST(Mqar, ChanceIsOneValueOfAll) {
-  EXPECT_DOUBLE_EQ(make_mqar(8192, 4)->chance(), 1.0 / 4096);
-  EXPECT_DOUBLE_EQ(make_mqar(9, 1)->chance(), 1.0 / 5);
+  EXPECT_DOUBLE_EQ(make_mqar(8192, 4)->chance(64), 1.0 / 4096);
+  EXPECT_DOUBLE_EQ(make_mqar(9, 1)->chance(64), 1.0 / 5);
   EXPECT_EQ(make_mqar(8192, 4)->vocabulary(), 8192);
 }
 

@@ -9,6 +9,8 @@
 
 #include "io/table.h"
 #include "nn/attention.h"
+#include "tasks/recall.h"
+#include "tasks/task.h"
 #include "tests/program_fixture.h"
 
 namespace lengthwise {
@@ -49,6 +51,10 @@ TEST_F(Program, ListsWhatThereIs) {
        {"full", "flash", "windowed", "no_weights", "linear", "none", "linear_incremental",
         "sinusoidal", "learned", "rotary", "alibi", "mqar", "text", "uniform"}) {
     EXPECT_THAT(text.out, HasSubstr(fmt::format("\n  {} ", name)));
+  }
+  for (const TaskEntry& task : tasks()) {
+    ASSERT_FALSE(task.info.chance.empty()) << task.info.name;
+    EXPECT_THAT(text.out, HasSubstr(fmt::format("chance: {}\n", task.info.chance)));
   }
   const auto json = nlohmann::json::parse(run("list attention --json").out);
   EXPECT_EQ(json["attention"].size(), attention_variants().size());
@@ -110,6 +116,45 @@ TEST_F(Program, ExplainRefusesInOneLine) {
     EXPECT_THAT(outcome.err, HasSubstr(said));
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
   }
+}
+
+// Runs of tasks with other parts, of patterns too, in one file: what a run lacks is absent.
+TEST_F(Program, RecordsTheScoreOfEveryPart) {
+  const Outcome outcome =
+      run("run --results r --task copy,mqar,uniform --task.copy.least 1 --length 16 "
+          "--attention short_conv+windowed --attention.windowed.window 4 --position none "
+          "--task.mqar.train_cells 8x2+16x4*2 --task.mqar.test_cells 8x1+16x2+16x4 "
+          "--model.width 8 --model.heads 2 --train.steps 3 --train.batch 4 --eval.lengths 8+16 "
+          "--eval.examples 5 --repeats 1");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Table table = read_table(folder_ / "r/sweep.h5");
+  const auto texts = [&](const char* name) {
+    return std::get<Column::Texts>(table.find(name)->values);
+  };
+  const auto parts = texts("part"), task_of = texts("task");
+  ASSERT_EQ(texts("attention").front(), "short_conv+windowed");
+  ASSERT_EQ(table.find("part_accuracy")->dimensions,
+            (std::vector<std::string>{"run", "test_length", "part"}));
+  const auto value = [&](const char* column, const std::string& task, size_t length,
+                         const std::string& part) {
+    const auto run_place = std::find(task_of.begin(), task_of.end(), task) - task_of.begin();
+    const auto part_place = std::find(parts.begin(), parts.end(), part) - parts.begin();
+    const auto& numbers = std::get<Column::Numbers>(table.find(column)->values);
+    return numbers.at((static_cast<size_t>(run_place) * 2 + length) * parts.size() +
+                      static_cast<size_t>(part_place));
+  };
+  EXPECT_EQ(value("part_scored", "copy", 0, "content"), 5 * 3);
+  EXPECT_EQ(value("part_scored", "copy", 1, "end"), 5);
+  EXPECT_EQ(value("part_scored", "mqar", 0, "pairs=1"), 5);
+  EXPECT_EQ(value("part_scored", "mqar", 1, "pairs=4"), 5 * 4);
+  EXPECT_TRUE(std::isnan(value("part_scored", "mqar", 0, "pairs=4")));
+  EXPECT_TRUE(std::isnan(value("part_accuracy", "copy", 0, "pairs=4")));
+  EXPECT_TRUE(std::isnan(value("part_accuracy", "uniform", 1, "content")));
+  // Width 3 and window 4: 2 + 3 back, so that values up to 4 back are reached.
+  EXPECT_NEAR(value("part_ceiling", "mqar", 1, "pairs=2"), recall_ceiling({16, 2}, 0.01, 4), 1e-12);
+  EXPECT_TRUE(std::isnan(value("part_ceiling", "copy", 1, "end")));
+  const auto& exact = std::get<Column::Numbers>(table.find("exact_match")->values);
+  for (const double share : exact) EXPECT_TRUE(share >= 0 && share <= 1);
 }
 
 TEST_F(Program, ExportsOneFileInOneForm) {

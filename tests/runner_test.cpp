@@ -255,6 +255,37 @@ TEST(Remaining, KeepsTrainingApartFromMeasuring) {
   EXPECT_EQ(remaining.text(), "about 8.0 s left");
 }
 
+// The steps of a training that mixes sizes are planned one by one, and so is what is scored.
+TEST(Plans, TakeEveryCellOfAMix) {
+  const RunConfig config = resolve_run({{"task", "mqar"},
+                                        {"task.mqar.train_cells", "64x4*3+128x8"},
+                                        {"task.mqar.test_cells", "64x4+64x8+128x8"},
+                                        {"length", "128"},
+                                        {"train.steps", "100"},
+                                        {"train.batch", "8"},
+                                        {"eval.lengths", "64+128"},
+                                        {"eval.examples", "50"}});
+  const PredictedRun run = WorkPredictor().predict(config, 1);
+  // Labels that a batch has: 8 rows of a training step, 100 or 50 to score, the cells by turns.
+  const std::map<std::pair<int64_t, int64_t>, int64_t> labels = {
+      {{8, 64}, 8 * 4}, {{8, 128}, 8 * 8}, {{100, 64}, 50 * (4 + 8)}, {{50, 128}, 50 * 8}};
+  std::map<int64_t, int64_t> steps, scored;
+  for (const WorkItem& item : run.work) {
+    if (item.batch == 1) continue;  // measured
+    const bool trains = item.kind == WorkKind::training_step;
+    (trains ? steps : scored)[item.length] += trains ? item.times : item.times * item.batch;
+    const ModelCost cost =
+        model_cost(config.model_setup(8192),
+                   {item.batch, item.length, labels.at({item.batch, item.length})}, 1);
+    const auto head = static_cast<size_t>(Scope::head);
+    const int64_t flops = cost.forward.flops[head] + (trains ? cost.backward.flops[head] : 0);
+    EXPECT_EQ(item.cost.flops[head], flops) << item.batch << " of " << item.length;
+    EXPECT_EQ(item.cost.flops[0], cost.forward.flops[0] + (trains ? cost.backward.flops[0] : 0));
+  }
+  EXPECT_EQ(steps, (std::map<int64_t, int64_t>{{64, 75}, {128, 25}}));
+  EXPECT_EQ(scored, (std::map<int64_t, int64_t>{{64, 100}, {128, 50}}));
+}
+
 TEST(Units, ReadWhatAPersonTypes) {
   EXPECT_EQ(parse_bytes("k", "2GiB"), int64_t{2} << 30);
   EXPECT_EQ(parse_bytes("k", "1.5KiB"), 1536);

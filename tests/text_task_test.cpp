@@ -62,6 +62,26 @@ class TextTask : public testing::Test {
   void TearDown() override { std::filesystem::remove(path_); }
 };
 
+// A label at position t has t + 1 bytes before it.
+TEST_F(TextTask, PartsAreBucketsOfContext) {
+  EXPECT_EQ(task_->parts(16), (std::vector<std::string>{"context=1-16"}));
+  EXPECT_EQ(task_->parts(64),
+            (std::vector<std::string>{"context=1-16", "context=17-32", "context=33-64"}));
+  EXPECT_EQ(task_->parts(65).back(), "context=65-128");
+  const Batch batch = task_->evaluation_batch(0, 100, 160, 6);  // the last window of a block too
+  ASSERT_EQ(batch.parts.size(), batch.labelled.size());
+  std::vector<int64_t> labels(4);
+  for (size_t label = 0; label < batch.parts.size(); ++label) {
+    const int64_t context = batch.labelled[label] % 100 + 1;
+    const int32_t bucket = context <= 16 ? 0 : context <= 32 ? 1 : context <= 64 ? 2 : 3;
+    EXPECT_EQ(batch.parts[label], bucket) << context;
+    ++labels.at(static_cast<size_t>(batch.parts[label]));
+  }
+  // The last window of the block has 84 targets: the 16 bytes before them are context alone.
+  EXPECT_EQ(labels, (std::vector<int64_t>{5 * 16, 6 * 16, 6 * 32, 6 * 36}));
+  EXPECT_TRUE(task_->training_batch(1, 0, 2, 100).parts.empty());
+}
+
 TEST_F(TextTask, ScoresTheSameBytesAtEveryLength) {
   DataVector<int32_t> expected;
   for (int64_t i = 0; i < size_; ++i) {
@@ -324,7 +344,7 @@ TEST(TextTaskFile, AnUnreadableFileIsRefusedByName) {
 TEST(TextTaskFile, SaysWhatItIs) {
   const std::string path = write_file("about", split_text(10 * kBlockBytes));
   EXPECT_EQ(make_text(path)->vocabulary(), 256);
-  EXPECT_DOUBLE_EQ(make_text(path)->chance(), 1.0 / 256);
+  EXPECT_DOUBLE_EQ(make_text(path)->chance(64), 1.0 / 256);
   EXPECT_TRUE(task_entry("text").info.bytes);
   std::filesystem::remove(path);
 }

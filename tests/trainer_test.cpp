@@ -100,12 +100,12 @@ TEST_F(Training, LearnsAndIsBitwiseTheSameWithAnyThreads) {
       request.options.batch = 8;
       request.options.learning_rate = 1e-2;
       request.length = 16;
-      before = evaluate(model, *task_, 5, 16, 50).loss;
+      before = evaluate(model, *task_, 5, 16, 50).all.loss;
       const TrainResult result = train(model, *task_, request);
       EXPECT_EQ(result.steps, 30);
       EXPECT_FALSE(result.diverged);
       EXPECT_EQ(result.curve.size(), 30U);
-      EXPECT_LT(evaluate(model, *task_, 5, 16, 50).loss, before) << attention;
+      EXPECT_LT(evaluate(model, *task_, 5, 16, 50).all.loss, before) << attention;
       if (first.empty()) first = weights_of(model);
       EXPECT_EQ(weights_of(model), first) << attention << ", " << threads << " threads";
     }
@@ -168,10 +168,10 @@ TEST_F(Training, ScoresDoNotDependOnHowManyTokensGoAtOnce) {
   const Transformer model(setup(), ParameterSet(5));
   const LengthScore few = evaluate(model, *task_, 5, 16, 37, 16),
                     many = evaluate(model, *task_, 5, 16, 37, 100'000);
-  EXPECT_EQ(few.scored, 74);
-  EXPECT_EQ(many.scored, 74);
-  EXPECT_NEAR(few.loss, many.loss, 1e-6);
-  EXPECT_EQ(few.accuracy, many.accuracy);
+  EXPECT_EQ(few.all.scored, 74);
+  EXPECT_EQ(many.all.scored, 74);
+  EXPECT_NEAR(few.all.loss, many.all.loss, 1e-6);
+  EXPECT_EQ(few.all.accuracy, many.all.accuracy);
 }
 
 }  // namespace

@@ -85,7 +85,8 @@ TEST_F(Checkpoint, ScoresTheSameWhenReadAgain) {
   write_archive(folder_ / "c.h5", saved);
   Transformer again(setup(), ParameterSet(99));
   restore_weights(again, read_archive(folder_ / "c.h5"));
-  EXPECT_EQ(evaluate(again, *task_, 5, 16, 40).loss, evaluate(model, *task_, 5, 16, 40).loss);
+  EXPECT_EQ(evaluate(again, *task_, 5, 16, 40).all.loss,
+            evaluate(model, *task_, 5, 16, 40).all.loss);
 }
 
 TEST_F(Checkpoint, KnowsTheBestValidation) {

@@ -64,8 +64,8 @@ TEST(UniformTask, AnExampleIsAFunctionOfSeedSplitAndIndex) {
 TEST(UniformTask, SaysWhatItIs) {
   const auto task = make_uniform();
   EXPECT_EQ(task->vocabulary(), 256);
-  EXPECT_DOUBLE_EQ(task->chance(), 1.0 / 256);
-  EXPECT_DOUBLE_EQ(make_uniform({{"vocabulary", "10"}})->chance(), 0.1);
+  EXPECT_DOUBLE_EQ(task->chance(64), 1.0 / 256);
+  EXPECT_DOUBLE_EQ(make_uniform({{"vocabulary", "10"}})->chance(64), 0.1);
   EXPECT_EQ(task->evaluation_examples(64, 300), 300);
   EXPECT_EQ(task->data_hash(), 0u);
 }

@@ -82,8 +82,8 @@ void put_predicted(const Task& task, Explained& explained) {
   const RunConfig& config = explained.config;
   explained.is_predicted = predicts_cost(config.pattern());
   if (!explained.is_predicted) return;
-  const Batch batch = task.training_batch(static_cast<uint64_t>(config.run.seed), 0,
-                                          config.run.batch, config.run.length);
+  const Batch batch = task.measured_batch(static_cast<uint64_t>(config.run.seed), config.run.batch,
+                                          config.run.length);
   const ModelCost cost =
       model_cost(config.model_setup(task.vocabulary()),
                  {config.run.batch, config.run.length, std::ssize(batch.labelled),

@@ -91,6 +91,7 @@ json task_json() {
     all.push_back({{"name", task.info.name},
                    {"summary", task.info.summary},
                    {"source", task.info.source},
+                   {"chance", task.info.chance},
                    {"options", options_json(task.options)}});
   }
   return all;
@@ -139,6 +140,9 @@ std::string entry_text(const std::string& kind, const json& entry) {
   text += "\n";
   if (entry.contains("command")) {
     text += fmt::format("  {:<20}{}\n", "", entry["command"].get<std::string>());
+  }
+  if (entry.contains("chance")) {
+    text += fmt::format("  {:<20}chance: {}\n", "", entry["chance"].get<std::string>());
   }
   if (entry.contains("checked") && !entry["checked"].get<bool>()) {
     text += fmt::format("  {:<20}not checked against a definition: it has none\n", "");

@@ -108,7 +108,7 @@ RunConfig matched(RunConfig config, const Task& task) {
   check_predicted(reference);
   const auto seed = static_cast<uint64_t>(config.run.seed);
   const int64_t labelled =
-      std::ssize(task.training_batch(seed, 0, config.run.batch, config.run.length).labelled);
+      std::ssize(task.measured_batch(seed, config.run.batch, config.run.length).labelled);
   const int64_t target = budget_of(reference, task, labelled);
   if (target == 0 || budget_of(config, task, labelled) == 0) {
     user_error("match: {} or {} has no {} to agree in", config.run.attention,

@@ -63,7 +63,7 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
                   const RunHooks& hooks, RunCost& cost) {
   MemoryLedger& ledger = MemoryLedger::instance();
   const auto seed = static_cast<uint64_t>(config.run.seed);
-  const Batch batch = task.training_batch(seed, 0, config.run.batch, config.run.length);
+  const Batch batch = task.measured_batch(seed, config.run.batch, config.run.length);
   // At a learning rate of 0 a step costs what it costs and changes nothing.
   AdamW optimizer(model.parameters(), {});
   const auto forward = [&] { batch_loss(model, batch, ForwardPass{}); };
@@ -169,6 +169,7 @@ void score_model(const Transformer& model, const Task& task, const RunConfig& co
     MemoryLedger::instance().release_pool();
     result.scores.push_back(evaluate(model, task, static_cast<uint64_t>(config.run.seed), length,
                                      config.run.eval_examples));
+    add_ceilings(model, task, result.scores.back());
   }
 }
 
@@ -180,7 +181,7 @@ void execute_run(const RunConfig& config, const RunHooks& hooks, bool measures, 
   result.threads = thread_count();
   const std::unique_ptr<Task> task = config.make_task();
   result.vocabulary = task->vocabulary();
-  result.chance = task->chance();
+  result.chance = task->chance(config.run.length);
   result.bytes = task_entry(config.run.task).info.bytes;
   const ModelSetup setup = config.model_setup(task->vocabulary());
   result.parameters = Transformer(setup, ParameterSet::counting()).parameter_count();

@@ -1,6 +1,7 @@
 #include "experiments/runner/predicted_work.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "experiments/runner/match.h"
@@ -43,14 +44,20 @@ int64_t PredictedRun::peak_bytes() const {
   return peak;
 }
 
-int64_t WorkPredictor::labels(const Task& task, const RunConfig& config, int64_t batch,
-                              int64_t length) {
-  const auto [entry, is_new] = labels_.try_emplace({&task, batch, length}, 0);
+int64_t WorkPredictor::labels(const Task& task, WorkKind kind, int64_t batch, int64_t length) {
+  const auto [entry, is_new] = labels_.try_emplace({&task, kind, batch, length}, 0);
   if (is_new) {
-    const auto seed = static_cast<uint64_t>(config.run.seed);
-    entry->second =
-        static_cast<int64_t>(task.training_batch(seed, 0, batch, length).labelled.size());
+    const Batch made = kind == WorkKind::forward ? task.evaluation_batch(0, length, 0, batch)
+                                                 : task.measured_batch(0, batch, length);
+    entry->second = std::ssize(made.labelled);
   }
+  return entry->second;
+}
+
+const std::vector<BatchShape>& WorkPredictor::shapes(const Task& task, int64_t batch,
+                                                     int64_t length) {
+  const auto [entry, is_new] = shapes_.try_emplace({&task, batch, length});
+  if (is_new) entry->second = task.training_shapes(batch, length);
   return entry->second;
 }
 
@@ -64,9 +71,8 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
   const RunConfig config = matched(asked, task);
   const ModelSetup setup = config.model_setup(task.vocabulary());
   const int64_t held = tasks_.held_bytes(config);
-  const auto cost_of = [&](int64_t rows, int64_t tokens) {
-    const BatchSizes sizes{rows, tokens, labels(task, config, rows, tokens),
-                           config.train.checkpoint == "layer"};
+  const auto cost_of = [&](int64_t rows, int64_t tokens, int64_t labelled) {
+    const BatchSizes sizes{rows, tokens, labelled, config.train.checkpoint == "layer"};
     ModelCost cost = model_cost(setup, sizes, threads);
     cost.peak_bytes += held;
     cost.inference_peak_bytes += held;
@@ -76,11 +82,15 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
     const int64_t examples = task.evaluation_examples(length, config.run.eval_examples);
     const int64_t at_once = std::min(examples, std::max<int64_t>(1, kTokensScoredAtOnce / length));
     const int64_t batches = (examples + at_once - 1) / at_once;
-    run.work.push_back(forward_item(cost_of(at_once, length), at_once, length, times * batches));
+    const int64_t labelled = labels(task, WorkKind::forward, at_once, length);
+    run.work.push_back(
+        forward_item(cost_of(at_once, length, labelled), at_once, length, times * batches));
+    if (!task.parts(length).empty()) run.work.back().peak_bytes += ledger_bytes(4 * labelled);
   };
   const auto& [batch, length, times] =
       std::tuple(config.run.batch, config.run.length, config.run.repeats + 1);
-  const ModelCost measured = cost_of(batch, length);
+  const ModelCost measured =
+      cost_of(batch, length, labels(task, WorkKind::training_step, batch, length));
   run.step_peak_bytes = measured.peak_bytes;
   run.work.push_back(forward_item(measured, batch, length, times));
   run.work.push_back(step_item(measured, batch, length, times));
@@ -90,8 +100,11 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
     run.work.back().peak_bytes += 2 * measured.state_bytes;
   }
   if (!config.trains) return run;
-  run.work.push_back(step_item(cost_of(config.train.batch, length), config.train.batch, length,
-                               config.train.steps));
+  for (const BatchShape& shape : shapes(task, config.train.batch, length)) {
+    const auto steps = static_cast<double>(config.train.steps) * shape.share;
+    run.work.push_back(step_item(cost_of(config.train.batch, shape.length, shape.labelled),
+                                 config.train.batch, shape.length, std::llround(steps)));
+  }
   if (config.train.evaluate_every > 0) {
     add_scoring(length, (config.train.steps + config.train.evaluate_every - 1) /
                             config.train.evaluate_every);

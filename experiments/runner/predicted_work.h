@@ -35,10 +35,13 @@ class WorkPredictor {
   PredictedRun predict(const RunConfig& config, int threads);
 
  private:
-  int64_t labels(const Task& task, const RunConfig& config, int64_t batch, int64_t length);
+  /// Of a scored batch (forward) or of a measured one.
+  int64_t labels(const Task& task, WorkKind kind, int64_t batch, int64_t length);
+  const std::vector<BatchShape>& shapes(const Task& task, int64_t batch, int64_t length);
 
   TaskCache tasks_;
-  std::map<std::tuple<const Task*, int64_t, int64_t>, int64_t> labels_;
+  std::map<std::tuple<const Task*, WorkKind, int64_t, int64_t>, int64_t> labels_;
+  std::map<std::tuple<const Task*, int64_t, int64_t>, std::vector<BatchShape>> shapes_;
 };
 
 }  // namespace lengthwise

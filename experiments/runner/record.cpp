@@ -232,24 +232,66 @@ void add_training(TableBuilder& t, const RunConfig& c, const RunEnd& end, const 
   column("curve_seconds", &CurvePoint::seconds, "s", "wall time since training began");
 }
 
+// By length, and where `parts` is not null by length and part; parts that a length lacks are
+// absent.
+Numbers score_numbers(const std::vector<LengthScore>& scores, const std::vector<std::string>* parts,
+                      double (*value)(const LabelScore&)) {
+  Numbers numbers;
+  for (const LengthScore& score : scores) {
+    if (parts == nullptr) {
+      numbers.push_back(value(score.all));
+      continue;
+    }
+    for (const std::string& part : *parts) {
+      const auto found = std::find(score.part_names.begin(), score.part_names.end(), part);
+      const auto place = static_cast<size_t>(found - score.part_names.begin());
+      numbers.push_back(place < score.parts.size() ? value(score.parts[place]) : kAbsent);
+    }
+  }
+  return numbers;
+}
+
 void add_scores(TableBuilder& t, const RunResult& r) {
   std::vector<LengthScore> scores = r.scores;
   std::sort(scores.begin(), scores.end(),
             [](const LengthScore& a, const LengthScore& b) { return a.length < b.length; });
   Column::Integers lengths;
-  Numbers accuracy, loss, bits, scored;
+  std::vector<std::string> parts;
   for (const LengthScore& score : scores) {
     lengths.push_back(score.length);
-    accuracy.push_back(score.accuracy);
-    loss.push_back(score.loss);
-    bits.push_back(r.bytes ? score.loss / std::numbers::ln2 : kAbsent);
-    scored.push_back(static_cast<double>(score.scored));
+    for (const std::string& part : score.part_names) {
+      if (std::find(parts.begin(), parts.end(), part) == parts.end()) parts.push_back(part);
+    }
   }
   t.integer_coordinate("test_length", lengths, "token", "length at which the model is scored");
-  t.numbers("accuracy", {"test_length"}, accuracy, "1", "share of labels predicted right");
-  t.numbers("loss", {"test_length"}, loss, "1", "mean cross-entropy, nats per label");
+  t.text_coordinate("part", parts, "part of a task's labels, such as a cell or a depth");
+  const auto column = [&](const std::string& name, double (*value)(const LabelScore&),
+                          const std::string& long_name) {
+    t.numbers(name, {"test_length"}, score_numbers(scores, nullptr, value), "1", long_name);
+    t.numbers("part_" + name, {"test_length", "part"}, score_numbers(scores, &parts, value), "1",
+              long_name + ", by part of the task");
+  };
+  column(
+      "accuracy", [](const LabelScore& s) { return s.accuracy; },
+      "share of labels predicted right");
+  column(
+      "exact_match", [](const LabelScore& s) { return s.exact_match; },
+      "share of examples whose every label is predicted right");
+  column(
+      "loss", [](const LabelScore& s) { return s.loss; }, "mean cross-entropy, nats per label");
+  column(
+      "scored", [](const LabelScore& s) { return static_cast<double>(s.scored); }, "labels scored");
+  column(
+      "ceiling", [](const LabelScore& s) { return s.ceiling; },
+      "share of labels whose answer the layers can reach, where the task knows");
+  column(
+      "exact_match_chance", [](const LabelScore& s) { return s.exact_match_chance; },
+      "exact match of a guess without looking");
+  Numbers bits;
+  for (const LengthScore& score : scores) {
+    bits.push_back(r.bytes ? score.all.loss / std::numbers::ln2 : kAbsent);
+  }
   t.numbers("bits_per_byte", {"test_length"}, bits, "1", "cross-entropy in bits, of byte tasks");
-  t.numbers("scored", {"test_length"}, scored, "1", "labels scored");
   t.number("chance", r.chance, "1", "accuracy of a guess without looking");
   Column::Integers contexts;
   Numbers ngram;

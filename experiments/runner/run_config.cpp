@@ -197,7 +197,8 @@ void RunOptions::visit(OptionVisitor& v) {
   v.integers("eval.lengths", eval_lengths, {1, kLargestSize},
              "a trained model is scored at these lengths; empty: its training length");
   v.integer("eval.examples", eval_examples, {1, kLargestSize},
-            "examples scored at a length (text: its validation bytes, always)");
+            "examples scored at a length (text: its validation bytes, always; mqar: of each cell; "
+            "passkey: of each depth)");
   v.choice("match", match, {"none", "parameters", "flops", "state_bytes"},
            "budget in which a model is made to agree with match.reference, by the size that its "
            "variant marks, or else its width; measured at the run's length");
@@ -303,9 +304,12 @@ void check_run(const RunConfig& asked, const Task& task) {
   };
   check_length("length", config.run.length);
   if (!config.trains) return;
+  task.check_training(config.run.length);
+  const bool scores_there = config.run.eval_lengths.empty() || config.train.evaluate_every > 0;
+  if (scores_there) task.check_scoring(config.run.length);
   for (const int64_t length : config.run.eval_lengths) {
     check_length("eval.lengths", length);
-    task.check_length(length);
+    task.check_scoring(length);
   }
 }
 

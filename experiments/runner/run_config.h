@@ -10,7 +10,7 @@
 
 namespace lengthwise {
 
-inline constexpr int64_t kSchemaVersion = 4;
+inline constexpr int64_t kSchemaVersion = 5;
 
 /// The keys that belong to no model, training or plug-in.
 struct RunOptions {

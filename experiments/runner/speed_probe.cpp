@@ -52,6 +52,7 @@ void SpeedProbe::add(const RunConfig& config, const PredictedRun& run) {
     piece.config.run.batch = item.batch;
     piece.config.run.length = item.length;
     piece.config.run.repeats = kRepeats;
+    piece.config.trains = false;
     pieces_.try_emplace({model_of(config), item.batch, item.length}, piece);
   }
 }

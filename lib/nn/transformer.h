@@ -100,6 +100,8 @@ class Transformer {
   int64_t longest() const { return positions_.front()->longest(); }
   /// It can go token by token: a decoder whose variants all say so.
   bool decodes() const { return options_.causal() && lengthwise::decodes(pattern_); }
+  /// As that of its pattern.
+  int64_t receptive_field() const { return lengthwise::receptive_field(pattern_, options_.layers); }
   const std::vector<Parameter>& parameters() const { return parameters_.all(); }
   int64_t parameter_count() const { return parameters_.count(); }
   void clear_gradients() { parameters_.clear_gradients(); }

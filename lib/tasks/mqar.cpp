@@ -2,16 +2,18 @@
 // once. The generator is that of HazyResearch/zoology, zoology/data/multiquery_ar.py, in law: other
 // random numbers, same distribution.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <span>
+#include <string>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
 #include "base/random.h"
+#include "tasks/recall.h"
 #include "tasks/task.h"
 
 namespace lengthwise {
@@ -31,104 +33,205 @@ std::vector<int64_t> draw_distinct(RandomStream& random, int64_t least, int64_t 
   return drawn;
 }
 
-/// `count` different gaps in the order drawn, each draw with probability proportional to
-/// 1 / mean_arrivals[gap] among the gaps left: the order of independent exponential arrival times.
-std::vector<int64_t> draw_gaps(RandomStream& random, const DataVector<double>& mean_arrivals,
-                               int64_t count) {
-  DataVector<std::pair<double, int64_t>> arrivals;
-  arrivals.reserve(mean_arrivals.size());
-  for (const double mean : mean_arrivals) {
-    arrivals.emplace_back(-std::log(1.0 - random.uniform()) * mean, std::ssize(arrivals));
-  }
-  check_in_range(count, 0, std::ssize(arrivals) + 1, "gaps");
-  std::partial_sort(arrivals.begin(), arrivals.begin() + count, arrivals.end());
-  std::vector<int64_t> gaps;
-  for (int64_t i = 0; i < count; ++i) gaps.push_back(arrivals[static_cast<size_t>(i)].second);
-  return gaps;
-}
-
 class Mqar final : public Task {
  public:
   struct Options {
     int64_t vocabulary = 8192, pairs = 4;
     double power = 0.01;
     bool random_non_queries = false;
+    std::string train_cells, test_cells;
     void visit(OptionVisitor& visitor) {
       visitor.integer("vocabulary", vocabulary, {4, std::numeric_limits<int32_t>::max()},
                       "number of different tokens: 0, keys under the half, values from there on");
-      visitor.integer("pairs", pairs, {1, kLargestSize}, "key-value pairs in a sequence");
+      visitor.integer("pairs", pairs, {1, kLargestSize},
+                      "key-value pairs in a sequence, where no cells are named");
       visitor.number("power", power, {0, 10},
                      "a of the gap between pairs and query: P(g) ~ (g+1)^(a-1); 1 is uniform");
       visitor.flag("random_non_queries", random_non_queries,
                    "random tokens between the queries instead of zeros");
+      visitor.text("train_cells", train_cells,
+                   "sizes that training steps take by lot, T x pairs * weight joined by '+', as "
+                   "64x4*5+128x8; the longest T is the length");
+      visitor.text("test_cells", test_cells,
+                   "sizes that are scored, each by itself, as 64x4+64x8; empty: those of training");
     }
   };
 
   static TaskInfo info() {
-    return {"mqar", "multi-query associative recall: which value stood after this key?",
-            "Arora et al. 2023, arXiv 2312.04927"};
+    return {.name = "mqar",
+            .summary = "multi-query associative recall: which value stood after this key?",
+            .source = "Arora et al. 2023, arXiv:2312.04927",
+            .chance = "1 in the values, half the vocabulary"};
   }
 
-  explicit Mqar(const Options& options) : options_(options) {}
+  explicit Mqar(const Options& options)
+      : options_(options),
+        train_cells_(
+            parse_recall_cells("task.mqar.train_cells", options.train_cells, options.vocabulary)),
+        test_cells_(
+            parse_recall_cells("task.mqar.test_cells", options.test_cells, options.vocabulary)) {}
 
   int64_t vocabulary() const override { return options_.vocabulary; }
 
-  // These leave room enough: V > T >= 4*pairs makes both keys and values at least 2*pairs - 1.
   void check_length(int64_t length) const override {
-    if (length < 4 || length % 2 != 0) {
-      user_error("length: found {}, expected an even number of at least 4 for task mqar", length);
+    check_recall_cell("length", "task.mqar.pairs", measured_cell(length), options_.vocabulary);
+  }
+
+  void check_training(int64_t length) const override {
+    if (train_cells_.empty()) return check_length(length);
+    const auto longest = std::max_element(
+        train_cells_.begin(), train_cells_.end(),
+        [](const RecallCell& a, const RecallCell& b) { return a.length < b.length; });
+    if (length != longest->length) {
+      user_error("length: found {}, expected {}, the longest of task.mqar.train_cells", length,
+                 longest->length);
     }
-    if (4 * options_.pairs > length) {
-      user_error("task.mqar.pairs: found {}, expected at most {}, a quarter of length {}",
-                 options_.pairs, length / 4, length);
+  }
+
+  void check_scoring(int64_t length) const override {
+    if (cells_of(length).empty()) {
+      user_error("eval.lengths: found {}, expected the length of a cell in task.mqar.{}_cells",
+                 length, test_cells_.empty() ? "train" : "test");
     }
-    if (options_.vocabulary <= length) {
-      user_error("task.mqar.vocabulary: found {}, expected more than length {}",
-                 options_.vocabulary, length);
-    }
+    check_length(length);
   }
 
   Batch training_batch(uint64_t seed, int64_t step, int64_t batch, int64_t length) const override {
-    return make_batch(seed, Purpose::training, step, 0, batch, length);
+    const std::vector<RecallCell> cells = {cell_of_step(seed, step, length)};
+    return make_batch(seed, Purpose::training, step, 0, batch, cells);
   }
 
+  std::vector<BatchShape> training_shapes(int64_t batch, int64_t length) const override {
+    if (train_cells_.empty()) return {{length, batch * options_.pairs}};
+    std::vector<BatchShape> shapes;
+    for (const RecallCell& cell : train_cells_) {
+      shapes.push_back({cell.length, batch * cell.pairs,
+                        static_cast<double>(cell.weight) / static_cast<double>(total_weight())});
+    }
+    return shapes;
+  }
+
+  Batch measured_batch(uint64_t seed, int64_t batch, int64_t length) const override {
+    const std::vector<RecallCell> cells = {measured_cell(length)};
+    return make_batch(seed, Purpose::training, 0, 0, batch, cells);
+  }
+
+  int64_t evaluation_examples(int64_t length, int64_t wanted) const override {
+    return wanted * std::ssize(cells_of(length));
+  }
+
+  // Cells take turns.
   Batch evaluation_batch(uint64_t seed, int64_t length, int64_t first,
                          int64_t count) const override {
-    return make_batch(seed, Purpose::validation, 0, first, count, length);
-  }
-
-  double chance() const override {
-    return 1.0 / static_cast<double>(options_.vocabulary - first_value());
-  }
-
- private:
-  int64_t first_value() const { return options_.vocabulary / 2; }
-
-  Batch make_batch(uint64_t seed, Purpose purpose, int64_t step, int64_t first, int64_t count,
-                   int64_t length) const {
-    check_length(length);
-    DataVector<double> mean_arrivals;
-    for (int64_t gap = 0; gap < (length - 2 * options_.pairs) / 2; ++gap) {
-      mean_arrivals.push_back(std::pow(static_cast<double>(gap + 1), 1.0 - options_.power));
-    }
-    Batch batch{count, length, {}, {}, {}};
-    batch.tokens.assign(static_cast<size_t>(count * length), 0);
-    batch.labelled.reserve(static_cast<size_t>(count * options_.pairs));
-    batch.targets.reserve(static_cast<size_t>(count * options_.pairs));
-    for (int64_t row = 0; row < count; ++row) {
-      RandomStream random(seed, purpose, static_cast<uint64_t>(step),
-                          static_cast<uint64_t>(first + row));
-      write_example(random, mean_arrivals, row, batch);
+    const std::vector<RecallCell> cells = cells_of(length);
+    Batch batch = make_batch(seed, Purpose::validation, 0, first, count, cells);
+    for (int64_t row = 0; has_cells() && row < count; ++row) {
+      const size_t cell = place_of(first + row, cells);
+      batch.parts.insert(batch.parts.end(), static_cast<size_t>(cells[cell].pairs),
+                         static_cast<int32_t>(cell));
     }
     return batch;
   }
 
-  void write_example(RandomStream& random, const DataVector<double>& mean_arrivals, int64_t row,
+  std::vector<std::string> parts(int64_t length) const override {
+    std::vector<std::string> names;
+    if (!has_cells()) return names;
+    for (const RecallCell& cell : cells_of(length)) {
+      names.push_back(fmt::format("pairs={}", cell.pairs));
+    }
+    return names;
+  }
+
+  double chance(int64_t /*length*/) const override {
+    return 1.0 / static_cast<double>(options_.vocabulary - first_value());
+  }
+
+  // The key, right before the value, must be in the field: what stands further back reaches none.
+  Ceiling ceiling(int64_t length, int64_t receptive_field) const override {
+    Ceiling ceiling;
+    double reached = 0, labels = 0;
+    for (const RecallCell& cell : cells_of(length)) {
+      const double share =
+          receptive_field < 0 ? 1 : recall_ceiling(cell, options_.power, receptive_field - 1);
+      if (has_cells()) ceiling.parts.push_back(share);
+      reached += share * static_cast<double>(cell.pairs);
+      labels += static_cast<double>(cell.pairs);
+    }
+    ceiling.all = reached / labels;
+    return ceiling;
+  }
+
+ private:
+  int64_t first_value() const { return options_.vocabulary / 2; }
+  bool has_cells() const { return !train_cells_.empty() || !test_cells_.empty(); }
+
+  int64_t total_weight() const {
+    return std::accumulate(train_cells_.begin(), train_cells_.end(), int64_t{0},
+                           [](int64_t sum, const RecallCell& cell) { return sum + cell.weight; });
+  }
+
+  // Those that are scored at this length.
+  std::vector<RecallCell> cells_of(int64_t length) const {
+    if (!has_cells()) return {{length, options_.pairs}};
+    std::vector<RecallCell> cells = test_cells_.empty() ? train_cells_ : test_cells_;
+    std::erase_if(cells, [&](const RecallCell& cell) { return cell.length != length; });
+    return cells;
+  }
+
+  RecallCell cell_of_step(uint64_t seed, int64_t step, int64_t length) const {
+    if (train_cells_.empty()) return {length, options_.pairs};
+    // A stream that no example has.
+    RandomStream random(seed, Purpose::training, static_cast<uint64_t>(step), UINT64_MAX);
+    int64_t left = random.below(total_weight());
+    auto cell = train_cells_.begin();
+    for (; left >= cell->weight; ++cell) left -= cell->weight;
+    return *cell;
+  }
+
+  // The fullest that trains, or that is scored, at this length.
+  RecallCell measured_cell(int64_t length) const {
+    RecallCell fullest{length, 0};
+    for (const auto* cells : {&train_cells_, &test_cells_}) {
+      for (const RecallCell& cell : *cells) {
+        if (cell.length == length && cell.pairs > fullest.pairs) fullest = cell;
+      }
+      if (fullest.pairs > 0) return fullest;
+    }
+    return {length, options_.pairs};
+  }
+
+  // Which cell an example is of.
+  static size_t place_of(int64_t example, const std::vector<RecallCell>& cells) {
+    return static_cast<size_t>(example % std::ssize(cells));
+  }
+
+  // All cells are of one length.
+  Batch make_batch(uint64_t seed, Purpose purpose, int64_t step, int64_t first, int64_t count,
+                   const std::vector<RecallCell>& cells) const {
+    std::vector<RecallGaps> gaps;
+    for (const RecallCell& cell : cells) {
+      check_recall_cell("length", "task.mqar.pairs", cell, options_.vocabulary);
+      gaps.emplace_back(cell, options_.power);
+    }
+    const int64_t length = cells.at(0).length;
+    int64_t labels = 0;
+    for (int64_t i = first; i < first + count; ++i) labels += cells[place_of(i, cells)].pairs;
+    Batch batch = empty_batch(count, length, labels);
+    batch.tokens.assign(static_cast<size_t>(count * length), 0);
+    for (int64_t row = 0; row < count; ++row) {
+      RandomStream random(seed, purpose, static_cast<uint64_t>(step),
+                          static_cast<uint64_t>(first + row));
+      const size_t cell = place_of(first + row, cells);
+      write_example(random, gaps[cell], cells[cell].pairs, row, batch);
+    }
+    return batch;
+  }
+
+  void write_example(RandomStream& random, const RecallGaps& law, int64_t pairs, int64_t row,
                      Batch& batch) const {
-    const int64_t pairs = options_.pairs;
     const auto keys = draw_distinct(random, 1, first_value(), pairs);
     const auto values = draw_distinct(random, first_value(), options_.vocabulary, pairs);
-    const auto gaps = draw_gaps(random, mean_arrivals, pairs);
+    const auto gaps = law.draw(random);
 
     const auto tokens =
         std::span(batch.tokens)
@@ -156,6 +259,7 @@ class Mqar final : public Task {
   }
 
   Options options_;
+  std::vector<RecallCell> train_cells_, test_cells_;
 };
 
 const bool registered = register_task<Mqar>();

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -20,6 +21,29 @@ struct Batch {
   DataVector<int32_t> tokens;    // [B,T]
   DataVector<int64_t> labelled;  // rising flat positions b*T + t
   DataVector<int32_t> targets;   // one for each of labelled
+  DataVector<int32_t> parts{};   // to score: each label's place in Task::parts, if there are any
+};
+
+/// A batch without examples yet, with room for exactly so many labels: plans know its bytes.
+inline Batch empty_batch(int64_t batch, int64_t length, int64_t labels) {
+  Batch result{batch, length, {}, {}, {}};
+  result.tokens.reserve(static_cast<size_t>(batch * length));
+  result.labelled.reserve(static_cast<size_t>(labels));
+  result.targets.reserve(static_cast<size_t>(labels));
+  return result;
+}
+
+/// A kind of batch that training draws, and the share of its steps that have it.
+struct BatchShape {
+  int64_t length = 0, labelled = 0;
+  double share = 1;
+};
+
+/// The share of labels whose answer stands within reach, of all and of each part; NaN and none
+/// where a task does not know.
+struct Ceiling {
+  double all = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> parts = {};
 };
 
 /// How well a model without attention does: a line beside the scores.
@@ -33,18 +57,37 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual int64_t vocabulary() const = 0;
-  /// UserError names the key where examples of this length cannot be made.
+  /// UserError names the key where examples of this length cannot be made, to measure cost on; for
+  /// training and for scoring a task may want more.
   virtual void check_length(int64_t length) const = 0;
-  /// `batch` fresh examples for this step.
+  virtual void check_training(int64_t length) const { check_length(length); }
+  virtual void check_scoring(int64_t length) const { check_length(length); }
+
+  /// `batch` fresh examples for this step. Which positions count is decided in the scoring: here
+  /// others may be labelled too. A task that mixes sizes may give a shorter batch.
   virtual Batch training_batch(uint64_t seed, int64_t step, int64_t batch,
                                int64_t length) const = 0;
+  /// The batches that training draws, for planning: of sizes on average.
+  virtual std::vector<BatchShape> training_shapes(int64_t batch, int64_t length) const {
+    return {{length, std::ssize(training_batch(0, 0, batch, length).labelled)}};
+  }
+  /// What cost is measured on: of this length, and of as many labels whatever the seed.
+  virtual Batch measured_batch(uint64_t seed, int64_t batch, int64_t length) const {
+    return training_batch(seed, 0, batch, length);
+  }
+
   /// How many examples there are to score at this length, when the user asked for `wanted`.
   virtual int64_t evaluation_examples(int64_t /*length*/, int64_t wanted) const { return wanted; }
   /// Examples [first, first + count) of the validation split.
   virtual Batch evaluation_batch(uint64_t seed, int64_t length, int64_t first,
                                  int64_t count) const = 0;
-  /// Share of labels that a guess without looking gets right.
-  virtual double chance() const = 0;
+  /// The parts of the score at this length, such as its cells or depths; a label is in one of them.
+  virtual std::vector<std::string> parts(int64_t /*length*/) const { return {}; }
+  /// Share of labels that a guess without looking gets right: one drawn from the possible answers,
+  /// or the most frequent where they are not equally likely.
+  virtual double chance(int64_t length) const = 0;
+  /// What a model can answer that looks at most so many tokens back (-1: at all).
+  virtual Ceiling ceiling(int64_t /*length*/, int64_t /*receptive_field*/) const { return {}; }
   virtual std::vector<NgramBaseline> baselines() const { return {}; }
   /// Identifies the data a user brought: 0 where examples are generated.
   virtual uint64_t data_hash() const { return 0; }
@@ -52,6 +95,7 @@ class Task {
 
 struct TaskInfo {
   std::string_view name, summary, source;
+  std::string_view chance;   // how its chance comes about
   bool bytes = false;        // the loss is one of bytes: bits per byte are reported
   bool labels_next = false;  // each label is the token that follows: an encoder would see it
 };

@@ -29,7 +29,12 @@ class Text final : public Task {
   };
 
   static TaskInfo info() {
-    return {"text", "next byte of a file of yours", "", /*bytes=*/true, /*labels_next=*/true};
+    return {.name = "text",
+            .summary = "next byte of a file of yours",
+            .source = "",
+            .chance = "1 in 256 bytes",
+            .bytes = true,
+            .labels_next = true};
   }
 
   explicit Text(const Options& options)
@@ -63,7 +68,7 @@ class Text final : public Task {
     };
     int64_t starts = 0;
     for (const ByteRange& run : corpus_.training_runs) starts += starts_in(run);
-    Batch result = empty_batch(batch, length);
+    Batch result = empty_batch(batch, length, batch * length);
     for (int64_t row = 0; row < batch; ++row) {
       RandomStream random(seed, Purpose::training, static_cast<uint64_t>(step),
                           static_cast<uint64_t>(row));
@@ -83,7 +88,7 @@ class Text final : public Task {
   Batch evaluation_batch(uint64_t /*seed*/, int64_t length, int64_t first,
                          int64_t count) const override {
     check_in_range(first, 0, evaluation_examples(length, 0) - count + 1, "first window");
-    Batch result = empty_batch(count, length);
+    Batch result = empty_batch(count, length, count * length);
     for (int64_t row = 0; row < count; ++row) {
       const int64_t windows = windows_in_block(length);
       const ByteRange& block = scored_blocks_[static_cast<size_t>((first + row) / windows)];
@@ -91,10 +96,21 @@ class Text final : public Task {
       const int64_t target_end = std::min(first_target + length, block.end);
       append_window(target_end, target_end - first_target, row, result);
     }
+    for (const int64_t label : result.labelled) {
+      result.parts.push_back(bucket_of_context(label % length + 1));
+    }
     return result;
   }
 
-  double chance() const override { return 1.0 / 256.0; }
+  std::vector<std::string> parts(int64_t length) const override {
+    std::vector<std::string> names;
+    for (int64_t most = kFirstBucket, least = 1; least <= length; least = most + 1, most *= 2) {
+      names.push_back(fmt::format("context={}-{}", least, most));
+    }
+    return names;
+  }
+
+  double chance(int64_t /*length*/) const override { return 1.0 / 256.0; }
 
   std::vector<NgramBaseline> baselines() const override {
     const std::span<const uint8_t> bytes = corpus_.bytes;
@@ -124,16 +140,15 @@ class Text final : public Task {
   uint64_t data_hash() const override { return corpus_.hash; }
 
  private:
-  static int64_t windows_in_block(int64_t length) { return (kBlockBytes + length - 1) / length; }
+  static constexpr int64_t kFirstBucket = 16;  // bytes of context; each further one doubles
 
-  static Batch empty_batch(int64_t batch, int64_t length) {
-    Batch result{batch, length, {}, {}, {}};
-    const auto positions = static_cast<size_t>(batch * length);
-    result.tokens.reserve(positions);
-    result.labelled.reserve(positions);
-    result.targets.reserve(positions);
-    return result;
+  static int32_t bucket_of_context(int64_t bytes) {
+    int32_t bucket = 0;
+    for (int64_t most = kFirstBucket; most < bytes; most *= 2) ++bucket;
+    return bucket;
   }
+
+  static int64_t windows_in_block(int64_t length) { return (kBlockBytes + length - 1) / length; }
 
   // The last `labelled` of the targets [target_end - T, target_end) count; each one's input is the
   // byte before it.

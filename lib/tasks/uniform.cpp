@@ -20,8 +20,11 @@ class Uniform final : public Task {
   };
 
   static TaskInfo info() {
-    return {"uniform", "next of uniformly random tokens: nothing to learn, a control", "",
-            /*bytes=*/false, /*labels_next=*/true};
+    return {.name = "uniform",
+            .summary = "next of uniformly random tokens: nothing to learn, a control",
+            .source = "",
+            .chance = "1 in the vocabulary",
+            .labels_next = true};
   }
 
   explicit Uniform(const Options& options) : options_(options) {}
@@ -41,17 +44,15 @@ class Uniform final : public Task {
     return make_batch(seed, Purpose::validation, 0, first, count, length);
   }
 
-  double chance() const override { return 1.0 / static_cast<double>(options_.vocabulary); }
+  double chance(int64_t /*length*/) const override {
+    return 1.0 / static_cast<double>(options_.vocabulary);
+  }
 
  private:
   Batch make_batch(uint64_t seed, Purpose purpose, int64_t step, int64_t first, int64_t count,
                    int64_t length) const {
     check_length(length);
-    Batch batch{count, length, {}, {}, {}};
-    const auto positions = static_cast<size_t>(count * length);
-    batch.tokens.reserve(positions);
-    batch.labelled.reserve(positions);
-    batch.targets.reserve(positions);
+    Batch batch = empty_batch(count, length, count * length);
     for (int64_t row = 0; row < count; ++row) {
       RandomStream random(seed, purpose, static_cast<uint64_t>(step),
                           static_cast<uint64_t>(first + row));

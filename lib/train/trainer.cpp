@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "base/check.h"
-#include "kernels/rows.h"
 #include "train/training.h"
 
 namespace lengthwise {
@@ -39,34 +37,6 @@ double scheduled_rate(const TrainOptions& options, int64_t step) {
                        static_cast<double>(std::max<int64_t>(1, options.steps - options.warm_up));
   const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * std::min(1.0, share)));
   return options.learning_rate * (options.final_rate + (1.0 - options.final_rate) * cosine);
-}
-
-LengthScore evaluate(const Transformer& model, const Task& task, uint64_t seed, int64_t length,
-                     int64_t wanted, int64_t tokens_at_once) {
-  LengthScore score{.length = length};
-  const int64_t examples = task.evaluation_examples(length, wanted);
-  const int64_t at_once = std::max<int64_t>(1, tokens_at_once / length);
-  double loss = 0;
-  int64_t right = 0;
-  for (int64_t first = 0; first < examples; first += at_once) {
-    const Batch batch =
-        task.evaluation_batch(seed, length, first, std::min(at_once, examples - first));
-    const auto labels = static_cast<int64_t>(batch.targets.size());
-    if (labels == 0) continue;
-    const Var logits =
-        model.logits(batch.tokens, batch.batch, batch.length, batch.labelled, ForwardPass{});
-    loss += static_cast<double>(cross_entropy(logits, batch.targets).data()[0]) *
-            static_cast<double>(labels);
-    const int64_t vocabulary = logits.extent(1);
-    for (int64_t row = 0; row < labels; ++row) {
-      right += largest_in_row(logits.data() + row * vocabulary, vocabulary) ==
-               batch.targets[static_cast<size_t>(row)];
-    }
-    score.scored += labels;
-  }
-  score.loss = loss / static_cast<double>(score.scored);
-  score.accuracy = static_cast<double>(right) / static_cast<double>(score.scored);
-  return score;
 }
 
 Var batch_loss(const Transformer& model, const Batch& batch, const ForwardPass& pass,

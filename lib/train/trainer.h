@@ -2,9 +2,8 @@
 #include <functional>
 #include <vector>
 
-#include "nn/transformer.h"
-#include "tasks/task.h"
 #include "train/adamw.h"
+#include "train/score.h"  // IWYU pragma: export
 
 namespace lengthwise {
 
@@ -29,21 +28,6 @@ struct TrainOptions {
 /// The rate of step 0, 1, ...: rising linearly over the warm-up, then half a cosine down to
 /// final_rate times the peak.
 double scheduled_rate(const TrainOptions& options, int64_t step);
-
-struct LengthScore {
-  int64_t length = 0;
-  int64_t scored = 0;   // labelled positions
-  double accuracy = 0;  // share of them predicted right
-  double loss = 0;      // mean, in nats
-};
-
-/// Tokens that a scoring pass takes at once, unless told otherwise.
-inline constexpr int64_t kTokensScoredAtOnce = 16384;
-
-/// Scores `wanted` validation examples of this length (or as many as the task has), some
-/// `tokens_at_once` tokens at a time.
-LengthScore evaluate(const Transformer& model, const Task& task, uint64_t seed, int64_t length,
-                     int64_t wanted, int64_t tokens_at_once = kTokensScoredAtOnce);
 
 /// One line of the training curve. Validation is NaN where the step was not evaluated.
 struct CurvePoint {

@@ -112,8 +112,8 @@ void Training::step() {
   if (evaluates) {
     const LengthScore score =
         evaluate(model_, task_, request_.seed, request_.length, request_.evaluation_examples);
-    point.validation_loss = score.loss;
-    point.validation_accuracy = score.accuracy;
+    point.validation_loss = score.all.loss;
+    point.validation_accuracy = score.all.accuracy;
   }
   result_.seconds +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -1,0 +1,128 @@
+#include "tasks/letters.h"
+
+#include <numeric>
+
+#include "base/check.h"
+
+namespace lengthwise {
+namespace {
+
+int64_t most_letters(int64_t length) { return (length - 2) / 2; }
+
+}  // namespace
+
+void LetterOptions::visit(OptionVisitor& visitor) {
+  visitor.integer("alphabet", alphabet, {1, 1 << 20}, "different letters");
+  visitor.flag("duplicates", duplicates, "a letter may come up more than once");
+  visitor.integer("least", least, {0, kLargestSize},
+                  "fewest letters of a training example; 0: always as many as the length holds");
+}
+
+void LetterTask::check_length(int64_t length) const {
+  if (length < 4 || length % 2 != 0) {
+    user_error("length: found {}, expected an even number of at least 4 for task {}", length,
+               name_);
+  }
+  const int64_t distinct = distinct_letters(most_letters(length));
+  if (!options_.duplicates && distinct > options_.alphabet) {
+    user_error(
+        "task.{}.alphabet: found {}, expected at least {} for {} letters of length {} without "
+        "duplicates",
+        name_, options_.alphabet, distinct, most_letters(length), length);
+  }
+}
+
+void LetterTask::check_training(int64_t length) const {
+  check_length(length);
+  if (options_.least > most_letters(length)) {
+    user_error("task.{}.least: found {}, expected at most the {} letters of length {}", name_,
+               options_.least, most_letters(length), length);
+  }
+}
+
+Batch LetterTask::training_batch(uint64_t seed, int64_t step, int64_t batch, int64_t length) const {
+  check_training(length);
+  const int64_t most = most_letters(length);
+  Batch result = empty_batch(batch, length, batch * (most + 1));
+  for (int64_t row = 0; row < batch; ++row) {
+    RandomStream random(seed, Purpose::training, static_cast<uint64_t>(step),
+                        static_cast<uint64_t>(row));
+    const int64_t letters =
+        options_.least == 0 ? most : options_.least + random.below(most - options_.least + 1);
+    append(random, letters, length, result);
+  }
+  return result;
+}
+
+std::vector<BatchShape> LetterTask::training_shapes(int64_t batch, int64_t length) const {
+  const int64_t most = most_letters(length);
+  const int64_t least = options_.least == 0 ? most : options_.least;
+  return {{length, batch * ((least + most) / 2 + 1)}};
+}
+
+Batch LetterTask::measured_batch(uint64_t seed, int64_t batch, int64_t length) const {
+  return full_batch(seed, length, 0, batch);
+}
+
+Batch LetterTask::evaluation_batch(uint64_t seed, int64_t length, int64_t first,
+                                   int64_t count) const {
+  Batch batch = full_batch(seed, length, first, count);
+  const int64_t letters = most_letters(length);
+  for (int64_t row = 0; row < count; ++row) {
+    for (int64_t label = 0; label <= letters; ++label) batch.parts.push_back(label == letters);
+  }
+  return batch;
+}
+
+Batch LetterTask::full_batch(uint64_t seed, int64_t length, int64_t first, int64_t count) const {
+  check_length(length);
+  const int64_t letters = most_letters(length);
+  Batch batch = empty_batch(count, length, count * (letters + 1));
+  for (int64_t row = 0; row < count; ++row) {
+    RandomStream random(seed, Purpose::validation, 0, static_cast<uint64_t>(first + row));
+    append(random, letters, length, batch);
+  }
+  return batch;
+}
+
+std::vector<std::string> LetterTask::parts(int64_t /*length*/) const { return {"content", "end"}; }
+
+double LetterTask::chance(int64_t /*length*/) const {
+  return 1.0 / static_cast<double>(options_.alphabet + 1);
+}
+
+Letters LetterTask::draw(RandomStream& random, int64_t count) const {
+  Letters letters;
+  if (options_.duplicates) {
+    for (int64_t i = 0; i < count; ++i) {
+      letters.push_back(static_cast<int32_t>(random.below(options_.alphabet)));
+    }
+    return letters;
+  }
+  letters.resize(static_cast<size_t>(options_.alphabet));
+  std::iota(letters.begin(), letters.end(), 0);
+  for (int64_t i = 0; i < count; ++i) {
+    std::swap(letters[static_cast<size_t>(i)],
+              letters[static_cast<size_t>(i + random.below(options_.alphabet - i))]);
+  }
+  letters.resize(static_cast<size_t>(count));
+  return letters;
+}
+
+void LetterTask::append(RandomStream& random, int64_t letters, int64_t length, Batch& batch) const {
+  const auto begin = static_cast<int32_t>(options_.alphabet);
+  const int32_t separator = begin + 1, end = begin + 2;
+  const auto row = static_cast<int64_t>(batch.tokens.size());
+  const Letters asked = content(random, letters), given = answer(asked);
+  batch.tokens.push_back(begin);
+  batch.tokens.insert(batch.tokens.end(), asked.begin(), asked.end());
+  batch.tokens.push_back(separator);
+  batch.tokens.insert(batch.tokens.end(), given.begin(), given.end());
+  batch.tokens.resize(static_cast<size_t>(row + length), end);
+  for (int64_t i = 0; i <= letters; ++i) {
+    batch.labelled.push_back(row + letters + 1 + i);
+    batch.targets.push_back(i < letters ? given[static_cast<size_t>(i)] : end);
+  }
+}
+
+}  // namespace lengthwise
