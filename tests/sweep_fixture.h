@@ -34,12 +34,13 @@ class SweepTest : public ProgramTest {
     return found;
   }
 
-  // A training of a second or two that keeps a checkpoint every 50 ms.
-  static std::string training(const std::string& results, int steps = 3000) {
+  // A training of a second or two.
+  static std::string training(const std::string& results, int steps = 3000,
+                              const std::string& checkpoint_every = "0.05s") {
     return fmt::format(
         "run --results {} --length 32 --repeats 1 --threads 1 --model.width 32 --train.steps {} "
-        "--train.batch 8 --train.evaluate_every 500 --eval.examples 50 --checkpoint-every 0.05 ",
-        results, steps);
+        "--train.batch 8 --train.evaluate_every 500 --eval.examples 50 --checkpoint-every {} ",
+        results, steps, checkpoint_every);
   }
 
   // As run, with shell commands beside it, to which $runner is the process and `worker` its child,
