@@ -90,6 +90,14 @@ TEST_F(Sweep, OnlyRunsOfTrainSeedsTrainAndTheOthersAreWhatTheyAreWithoutTraining
   EXPECT_EQ(p.runs()[2].id, plan({"--seed=3", "--train.steps=3"}).runs()[0].id);
 }
 
+TEST_F(Sweep, ABatchOfSoManyTokensFollowsTheLength) {
+  const Grid p = plan({"--length=128:512:x2", "--batch_tokens=1024", "--attention=full"});
+  std::vector<int64_t> batches;
+  for (const PlannedRun& run : p.runs()) batches.push_back(p.config(run).run.batch);
+  EXPECT_EQ(batches, (std::vector<int64_t>{8, 4, 2}));
+  EXPECT_EQ(plan({"--length=128,256", "--batch_tokens=0,1024"}).runs().size(), 4U);
+}
+
 TEST_F(Sweep, TheIdIsOfWhatCanChangeANumber) {
   const auto id = [](Arguments arguments) { return plan(arguments).runs().at(0).id; };
   const uint64_t base = id({"--length=32"});
@@ -156,6 +164,10 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"--task=mqr"}, "did you mean 'mqar'?"},
         Wrong{{"--length", "-1"}, "length: found '-1', expected a whole number of at least 1"},
         Wrong{{"--length=1e99"}, "length: found '1e99'"},
+        Wrong{{"--length=48", "--batch_tokens=128"},
+              "batch_tokens: found 128, expected a multiple of length 48"},
+        Wrong{{"--length=64", "--batch_tokens=128", "--batch=4"},
+              "batch: found 4 beside batch_tokens = 128, expected one of them"},
         Wrong{{"--length=nan"}, "length: found 'nan'"},
         Wrong{{"--length="}, "length: found an empty list"},
         Wrong{{"--length=512:128:x2"}, "reversed"},

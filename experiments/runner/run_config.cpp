@@ -187,6 +187,9 @@ void RunOptions::visit(OptionVisitor& v) {
   v.text("task", task, "what is learned; `lengthwise list task` names them");
   v.integer("length", length, {1, kLargestSize}, "tokens: cost is measured at this length");
   v.integer("batch", batch, {1, 1 << 24}, "sequences of a measured batch");
+  v.integer("batch_tokens", batch_tokens, {0, kLargestSize},
+            "above 0: a measured batch has as many sequences as make so many tokens, whatever the "
+            "length");
   v.integer("seed", seed, {0, std::numeric_limits<int64_t>::max()}, "of weights, data and dropout");
   v.integer("threads", threads, {0, 4096}, "0: every core this process may use");
   v.integer("repeats", repeats, {1, 100000}, "timings kept of each measured quantity");
@@ -221,11 +224,30 @@ std::vector<OptionDescription> known_keys() {
   return all;
 }
 
+namespace {
+
+// The config text keeps `batch` as given: it is one setting of all lengths, as batch_tokens is.
+void apply_batch_tokens(RunOptions& run) {
+  if (run.batch_tokens == 0) return;
+  if (run.batch != 1) {
+    user_error("batch: found {} beside batch_tokens = {}, expected one of them", run.batch,
+               run.batch_tokens);
+  }
+  if (run.batch_tokens % run.length != 0) {
+    user_error("batch_tokens: found {}, expected a multiple of length {}", run.batch_tokens,
+               run.length);
+  }
+  run.batch = run.batch_tokens / run.length;
+}
+
+}  // namespace
+
 RunConfig resolve_run(const OptionValues& values) {
   RunConfig config;
   Resolved& resolved = config.resolved;
   const auto visitor = [](auto& options) { return [&](OptionVisitor& v) { options.visit(v); }; };
   resolve_part(top_level(values), "", visitor(config.run), resolved);
+  apply_batch_tokens(config.run);
   resolve_part(below(values, "model."), "model.", visitor(config.model), resolved);
   OptionValues train = below(values, "train.");
   std::erase_if(train, [](const auto& value) { return says_who_trains("train." + value.first); });
@@ -271,6 +293,7 @@ uint64_t RunConfig::id(uint64_t data_hash) const {
     const bool unused = !trains && is_of_training(key);
     if (unused || says_who_trains(key) || key.ends_with(".file")) continue;
     if (key == "match.reference" && run.match == "none") continue;
+    if (key == "batch_tokens" && run.batch_tokens == 0) continue;
     named += key + " = " + value + "\n";
   }
   return hash_text(named);

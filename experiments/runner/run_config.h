@@ -19,6 +19,7 @@ struct RunOptions {
   std::string task = "uniform";
   int64_t length = 256;
   int64_t batch = 1;
+  int64_t batch_tokens = 0;
   int64_t seed = 0;
   int64_t threads = 0;
   int64_t repeats = 5;
