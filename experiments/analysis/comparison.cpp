@@ -38,6 +38,7 @@ GrowthLaw law_of(const Records& records, size_t quantity) {
     cell.repeats = cell.processes.empty() ? repeats : std::min(cell.repeats, repeats);
     cell.processes.push_back(value);
     cell.probe_rates.push_back(record->probe_flops_per_second);
+    cell.seeds.push_back(record->seed);
   }
   return growth_law(std::move(curve),
                     quantity_info(static_cast<Quantity>(quantity)).unit != Unit::seconds);

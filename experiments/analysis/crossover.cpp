@@ -27,12 +27,8 @@ class GapCurve {
  public:
   GapCurve(const GrowthLaw& first, const GrowthLaw& second)
       : first_(first.shape), second_(second.shape), exact_(first.exponent.exact) {
-    auto other = second.logs.points.begin();
-    for (const LogPoint& point : first.logs.points) {
-      while (other != second.logs.points.end() && other->length < point.length) ++other;
-      if (other == second.logs.points.end()) break;
-      if (other->length == point.length) add(point, *other, first.logs, second.logs);
-    }
+    if (!exact_) add_paired(log_ratio_curve(first.curve, second.curve));
+    if (gaps_.empty()) add_apart(first.logs, second.logs);
     const double share =
         gaps_.empty() ? 1 : 1 - kFamilyError / 2 / static_cast<double>(gaps_.size());
     for (Gap& gap : gaps_) {
@@ -68,16 +64,34 @@ class GapCurve {
     return log_value(first_, log_length) - log_value(second_, log_length);
   }
 
-  void add(const LogPoint& a, const LogPoint& b, const LogCurve& first, const LogCurve& second) {
-    Gap gap{a.length, std::log(static_cast<double>(a.length)), a.value - b.value, 0, 0, 0};
-    gap.shape = shape(gap.log_length);
-    gaps_.push_back(gap);
-    if (exact_) return;
-    const double va = a.standard_error * a.standard_error, vb = b.standard_error * b.standard_error;
-    gaps_.back().standard_error = std::sqrt(va + vb);
-    const double welch =
-        (va + vb) * (va + vb) / (va * va / first.degrees + vb * vb / second.degrees);
-    degrees_ = std::min(degrees_, welch);
+  void add(int64_t length, double value, double standard_error) {
+    const double log_length = std::log(static_cast<double>(length));
+    gaps_.push_back({length, log_length, value, standard_error, shape(log_length), 0});
+  }
+
+  void add_paired(const LogCurve& ratios) {
+    if (ratios.degrees == 0) return;
+    for (const LogPoint& point : ratios.points) {
+      add(point.length, point.value, point.standard_error);
+    }
+    degrees_ = ratios.degrees;
+  }
+
+  void add_apart(const LogCurve& first, const LogCurve& second) {
+    auto other = second.points.begin();
+    for (const LogPoint& a : first.points) {
+      while (other != second.points.end() && other->length < a.length) ++other;
+      if (other == second.points.end()) break;
+      const LogPoint& b = *other;
+      if (b.length != a.length) continue;
+      const double va = a.standard_error * a.standard_error,
+                   vb = b.standard_error * b.standard_error;
+      add(a.length, a.value - b.value, exact_ ? 0 : std::sqrt(va + vb));
+      if (exact_) continue;
+      const double welch =
+          (va + vb) * (va + vb) / (va * va / first.degrees + vb * vb / second.degrees);
+      degrees_ = std::min(degrees_, welch);
+    }
   }
 
   std::span<const PowerTerm> first_, second_;
@@ -169,6 +183,8 @@ void judge_without_crossing(const GapCurve& curve, Crossover& result) {
       if (first == gaps.begin()) result.interval = not_excluded(curve, from, gaps.size() - 1);
     } else {
       result.swapped = sign > 0;
+      const auto lower = std::find_if_not(gaps.rbegin(), gaps.rend(), told).base();
+      result.told_from = lower->length;
       if (first != gaps.begin()) {
         result.interval = not_excluded(curve, 0, static_cast<size_t>(first - gaps.begin()));
       }

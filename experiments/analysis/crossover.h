@@ -12,7 +12,7 @@ enum class CrossoverStatus {
   always,       // `later` is lower at every length that both have
   not_reached,  // `earlier` is lower at every length, though the gap closes
   equal,        // exact quantities that agree
-  undecided,    // the noise does not tell everywhere
+  undecided,    // the noise does not tell everywhere; `told_from` may say from where on it does
   several,      // they cross more than once; `length` is the last
 };
 std::string_view crossover_name(CrossoverStatus status);
@@ -24,12 +24,15 @@ struct Crossover {
   Interval interval;         // NaN: open, the end may lie outside what was measured
   int64_t from = 0, to = 0;  // the lengths that both have
   bool touches = false;      // always: equal at some length
+  int64_t told_from = 0;     // undecided: `later` is lower from here on, if this is above 0
 };
 
 /// Of the same quantity of two groups, at the lengths that both have.
 ///
-/// Which is lower at a length: the difference of the logarithms beyond Student's t of both errors
-/// (Welch's degrees of freedom), at 99 % for all lengths together (Bonferroni). They cross where
+/// Which is lower at a length: the difference of the logarithms beyond Student's t of its error, at
+/// 99 % for all lengths together (Bonferroni). Where the same seeds ran of both, the difference is
+/// taken seed by seed (log_ratio_curve()); else its error is that of both curves, with Welch's
+/// degrees of freedom. They cross where
 /// the last length at which one is lower is followed by a length at which the other is; a change of
 /// sign that the noise may have made is none, and where one end is not told the status is
 /// `undecided` and the interval open there.

@@ -57,7 +57,7 @@ LogCurve log_curve(const Curve& curve) {
     variances.push_back(m.count > 1 ? m.variance : 0);
     degrees.push_back(static_cast<double>(m.count) - 1);
   }
-  if (std::all_of(degrees.begin(), degrees.end(), [](double d) { return d <= 0; })) return result;
+  if (std::none_of(degrees.begin(), degrees.end(), [](double d) { return d > 0; })) return result;
   const ModeratedVariances moderated = moderated_variances(variances, degrees);
   result.degrees = moderated.degrees;
   for (size_t i = 0; i < result.points.size(); ++i) {
@@ -65,6 +65,21 @@ LogCurve log_curve(const Curve& curve) {
     result.points[i].standard_error = std::sqrt(of_mean + kTrust * kTrust);
   }
   return result;
+}
+
+LogCurve log_ratio_curve(const Curve& first, const Curve& second) {
+  Curve ratios;
+  for (const auto& [length, a] : first) {
+    const auto found = second.find(length);
+    if (found == second.end()) continue;
+    const Cell& b = found->second;
+    if (a.seeds.empty() || a.seeds != b.seeds) return {};
+    Cell& ratio = ratios[length];
+    for (size_t i = 0; i < a.processes.size(); ++i) {
+      ratio.processes.push_back(a.processes[i] / b.processes[i]);
+    }
+  }
+  return log_curve(ratios);
 }
 
 std::vector<double> log_slowness(const Curve& curve) {

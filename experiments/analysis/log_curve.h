@@ -14,6 +14,7 @@ namespace lengthwise {
 struct Cell {
   std::vector<double> processes;    // each its median over repeats; positive and finite
   std::vector<double> probe_rates;  // of those: how fast the machine was, NaN where not known
+  std::vector<int64_t> seeds;       // of those; none where not known
   int64_t repeats = 0;              // of the process that has the fewest
   double median = kNotANumber;      // over processes
   Interval interval;                // of the median; NaN with one process
@@ -33,6 +34,11 @@ struct LogCurve {
 /// deviation is that of all lengths or of their own, whichever is larger.
 inline constexpr double kTrust = 0.002, kOutlying = 4;
 LogCurve log_curve(const Curve& curve);
+
+/// Of the ratios first / second, process by process, where at every length that both have the same
+/// seeds ran; no points where not. Variants take turns within a seed, so that a slow hour of the
+/// machine is in both and leaves the ratio alone.
+LogCurve log_ratio_curve(const Curve& first, const Curve& second);
 
 /// How the machine's own speed would bend the curve: -log of the mean probe rate at each length, in
 /// the curve's order; empty where a rate is not known.

@@ -62,6 +62,11 @@ std::string sentence(const Crossover& found, const std::string& later, const std
       return fmt::format("{} and {} are equal in {} at every length, {}", later, earlier, what,
                          range);
     case CrossoverStatus::undecided:
+      if (found.told_from > 0) {
+        return fmt::format(
+            "{} is below {} in {} from {} tokens on; where it overtakes cannot be told", later,
+            earlier, what, grouped(static_cast<double>(found.told_from)));
+      }
       return fmt::format("no crossover of {} and {} in {} can be told in {}", later, earlier, what,
                          range);
     case CrossoverStatus::several:

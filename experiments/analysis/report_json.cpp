@@ -131,20 +131,22 @@ json group_json(const Group& group) {
 
 json crossover_json(const Comparison& comparison, const PairCrossover& pair) {
   const QuantityInfo& info = quantity_info(pair.quantity);
-  return {{"quantity", info.name},
-          {"part", info.part},
-          {"unit", unit_name(info.unit)},
-          {"batching", pair.batching},
-          {"later", comparison.groups[pair.later].label},
-          {"earlier", comparison.groups[pair.earlier].label},
-          {"status", crossover_name(pair.crossover.status)},
-          {"length", json_number(pair.crossover.length)},
-          {"low", json_number(pair.crossover.interval.low)},
-          {"high", json_number(pair.crossover.interval.high)},
-          {"from", pair.crossover.from},
-          {"to", pair.crossover.to},
-          {"reference", pair.reference},
-          {"sentence", pair.sentence}};
+  return {
+      {"quantity", info.name},
+      {"part", info.part},
+      {"unit", unit_name(info.unit)},
+      {"batching", pair.batching},
+      {"later", comparison.groups[pair.later].label},
+      {"earlier", comparison.groups[pair.earlier].label},
+      {"status", crossover_name(pair.crossover.status)},
+      {"length", json_number(pair.crossover.length)},
+      {"told_from", pair.crossover.told_from > 0 ? json(pair.crossover.told_from) : json(nullptr)},
+      {"low", json_number(pair.crossover.interval.low)},
+      {"high", json_number(pair.crossover.interval.high)},
+      {"from", pair.crossover.from},
+      {"to", pair.crossover.to},
+      {"reference", pair.reference},
+      {"sentence", pair.sentence}};
 }
 
 json environment_json(const Comparison& comparison) {
