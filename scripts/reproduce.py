@@ -101,8 +101,15 @@ def every_study(arguments) -> int:
     return worst
 
 
+class Parser(argparse.ArgumentParser):
+    """Wrong use is one line, as everywhere."""
+
+    def error(self, message):
+        raise UserError(message)
+
+
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="reproduce", description=__doc__.splitlines()[0])
+    parser = Parser(prog="reproduce", description=__doc__.splitlines()[0])
     parser.add_argument("study", nargs="?", help="a study's name, or all")
     parser.add_argument("--quick", action="store_true", help="a small version, which shows the sign of every finding")
     parser.add_argument("--again", action="store_true", help="remove what an earlier call ran in results/reproduce")

@@ -288,6 +288,7 @@ def wrong_use_is_one_line(repository: Repository) -> None:
     says("tinny: there is no such study", "tinny")
     says("did you mean tiny?", "tinny")
     says("found no study, expected its name, all, or --list")
+    says("unrecognized arguments: --fast", "tiny", "--fast")
     says("expected one study", "all", "--results", "x.h5")
     says("nowhere.h5: there is no such file", "tiny", "--results", repository.root / "nowhere.h5")
     (repository.root / "words.h5").write_text("not HDF5")
