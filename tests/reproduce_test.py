@@ -40,8 +40,8 @@ QUICK_MINUTES = 0.1
 FINDINGS = [
     finding("a random model has about eight bits a byte",
             lambda rows: {a: rows.score("bits_per_byte", attention=a) for a in ("full", "linear")}, between(6, 10)),
-    finding("full computes more", lambda rows: rows.number("forward_flops", attention="full", length=rows.longest)
-            / rows.number("forward_flops", attention="linear", length=rows.longest), at_least(1.05)),
+    finding("linear computes more", lambda rows: rows.number("forward_flops", attention="linear", length=rows.longest)
+            / rows.number("forward_flops", attention="full", length=rows.longest), at_least(1.05)),
 ]
 """
 EXPONENT = """\
@@ -299,7 +299,7 @@ def wrong_use_is_one_line(repository: Repository) -> None:
                            ("\n\nFINDINGS = [finding(]", "findings.py:3: "),
                            ("\nFINDINGS = [finding()]", "findings.py:2: name 'finding' is not defined"),
                            (FINDINGS.replace("between(6, 10)", "6"), "bound: found 6, expected"),
-                           (FINDINGS.replace("rows.longest", "rows.shortest"), "AttributeError")]:
+                           (FINDINGS.replace("lambda rows: {", "lambda rows: {1 / 0: 1} | {"), "ZeroDivisionError")]:
         repository.findings(text)
         says(expected, "tiny", "--only-findings")
     (repository.study / "findings.py").unlink()

@@ -236,4 +236,5 @@ def aligned(mine: xarray.DataArray, other: xarray.DataArray) -> tuple[np.ndarray
     texts = [[f"{dim}={value}" for value in mine[dim].values] if dim in mine.coords
              else [f"{dim} {k}" for k in range(size)] for dim, size in zip(dims, shape[1:])]
     places = [" ".join(parts) for parts in product(*texts)]
-    return values[0].reshape(shape[0], -1), values[1].reshape(shape[0], -1), places
+    mine_flat, other_flat = (side.reshape(shape[0], len(places)) for side in values)
+    return mine_flat, other_flat, places

@@ -17,7 +17,7 @@ def read_results(path: Path) -> xarray.Dataset:
     if not path.is_file():
         raise UserError(f"{path}: there is no such file, expected a results file")
     try:
-        with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
+        with xarray.open_dataset(path, engine="netcdf4", decode_times=False) as file:
             data = file.load()
     except (OSError, ValueError, KeyError):
         raise UserError(f"{path}: cannot be read as HDF5, expected a results file") from None
