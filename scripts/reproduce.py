@@ -79,8 +79,7 @@ def list_studies(root: Path) -> int:
     print(f"{'study':22}{'findings':>9}{'takes':>11}{'--quick':>11}")
     for study in all_studies(root):
         full = recorded_seconds(study)
-        has = (study.folder / "findings.py").is_file()
-        said = load_findings(study) if has else None
+        said = load_findings(study) if study.findings.is_file() else None
         print(f"{study.name:22}{len(said.findings) if said else 'none':>9}"
               f"{minutes_text(full) if full is not None else '?':>11}"
               f"{minutes_text(60 * said.quick_minutes) if said else '':>11}".rstrip())
@@ -90,13 +89,17 @@ def list_studies(root: Path) -> int:
 def every_study(arguments) -> int:
     """All in turn; one that cannot be judged does not keep the others from it."""
     start, worst = time.monotonic(), AGREES
-    for study in all_studies(arguments.root):
+    studies = all_studies(arguments.root)
+    for study in (study for study in studies if study.findings.is_file()):
         print(f"== {study.name}", flush=True)
         try:
             worst = max(worst, reproduce(study, arguments))
         except UserError as error:
             print(f"reproduce: {error}", file=sys.stderr)
             worst = WRONG_USE
+    left_out = [study.name for study in studies if not study.findings.is_file()]
+    if left_out:
+        print(f"left out, as without findings.py: {', '.join(left_out)}")
     print(f"all studies took {minutes_text(time.monotonic() - start)}")
     return worst
 

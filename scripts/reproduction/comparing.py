@@ -121,6 +121,11 @@ def with_solved(data: xarray.Dataset) -> xarray.Dataset:
     return data.assign(solved=("run", np.where(is_text(data), np.nan, found)))
 
 
+def with_status_names(data: xarray.Dataset) -> xarray.Dataset:
+    names = str(data["status"].attrs.get("flag_meanings", "ok")).split()
+    return data.assign(status=("run", np.array([names[status] for status in data["status"].values], object)))
+
+
 def is_text(data: xarray.Dataset) -> np.ndarray:
     if "bits_per_byte" not in data:
         return np.zeros(data.sizes["run"], bool)
@@ -138,6 +143,7 @@ class Sides:
         self.same_kind = np.all([self._is_equal(name) for name in KIND], axis=0)
         self.other_threads = ~self._is_equal("threads")
         self.both_ok = (self.reference["status"].values == OK) & (self.rerun["status"].values == OK)
+        self.reference, self.rerun = with_status_names(self.reference), with_status_names(self.rerun)
 
     def _is_equal(self, name: str) -> np.ndarray:
         if name not in self.reference or name not in self.rerun:
@@ -171,9 +177,8 @@ class Sides:
             self._count_texts(mine, other, name, report)
             return
         mine, other = mine.astype(float), other.astype(float)
-        ignored = np.isnan(mine) & np.isnan(other)
-        if name != "status":
-            ignored |= ~self.both_ok[:, None]  # what a run that failed has depends on where it failed
+        # What a run that failed has depends on where it failed.
+        ignored = np.isnan(mine) & np.isnan(other) | ~self.both_ok[:, None]
         if report.kind.name == "bytes":
             ignored |= self.other_threads[:, None] & np.array([is_scratch(name, text) for text in place])
         bitwise = mine.view(np.int64) == other.view(np.int64)
@@ -192,7 +197,7 @@ class Sides:
 
     def _count_texts(self, mine, other, name: str, report: KindReport) -> None:
         equal = mine == other
-        compared = np.broadcast_to(self.both_ok[:, None], equal.shape)
+        compared = np.broadcast_to((self.both_ok | (name == "status"))[:, None], equal.shape)
         self._count(report, name, mine, other, compared, equal, equal, np.where(equal, 0, np.inf), [""])
 
     def _count(self, report: KindReport, name, mine, other, compared, equal, good, shown, place) -> None:
@@ -204,7 +209,8 @@ class Sides:
 
         def say(run: int, column: int) -> str:
             at = f" at {place[column]}" if place[column] else ""
-            return f"{name}{at}: {show(other[run, column])}, was {show(mine[run, column])}"
+            return f"{name}{at}: {show_change(mine[run, column], other[run, column])}"
+
         for run in np.flatnonzero(wrong.any(1)):
             report.wrong_runs.setdefault(self.names[run], say(run, int(np.argmax(np.where(wrong[run], shown[run], -1)))))
         if shown.size and shown.max() > report.worst:
@@ -212,10 +218,12 @@ class Sides:
             report.worst, report.where = float(shown.max()), f"{self.names[run]}, {say(run, column)}"
 
 
-def show(value) -> str:
-    if isinstance(value, str):
-        return repr(value)
-    return "absent" if np.isnan(value) else f"{value:.10g}"
+def show_change(before, after) -> str:
+    """With as many digits as tell them apart."""
+    if isinstance(before, str):
+        return f"{after or 'absent'}, was {before or 'absent'}"
+    digits = next((digits for digits in (6, 10) if f"{before:.{digits}g}" != f"{after:.{digits}g}"), 17)
+    return ", was ".join("absent" if np.isnan(value) else f"{value:.{digits}g}" for value in (after, before))
 
 
 def is_scratch(name: str, place: str) -> bool:

@@ -24,6 +24,10 @@ class Study:
         return self.folder / "sweep.ini"
 
     @property
+    def findings(self) -> Path:
+        return self.folder / "findings.py"
+
+    @property
     def results(self) -> Path:
         """What the repository says; nothing here ever writes to it."""
         return self.root / "results" / f"{self.name}.h5"
@@ -56,7 +60,7 @@ def find_study(name: str, root: Path) -> Study:
 
 def load_findings(study: Study) -> Findings:
     """What findings.py says; UserError with its line where it cannot be read."""
-    file = study.folder / "findings.py"
+    file = study.findings
     if not file.is_file():
         raise UserError(f"{file}: there is no such file, expected the findings of the study "
                         "(experiments/studies/README.md shows one)")
