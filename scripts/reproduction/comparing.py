@@ -212,7 +212,8 @@ class Sides:
             return f"{name}{at}: {show_change(mine[run, column], other[run, column])}"
 
         for run in np.flatnonzero(wrong.any(1)):
-            report.wrong_runs.setdefault(self.names[run], say(run, int(np.argmax(np.where(wrong[run], shown[run], -1)))))
+            worst = int(np.argmax(np.where(wrong[run], shown[run], -1)))
+            report.wrong_runs.setdefault(self.names[run], say(run, worst))
         if shown.size and shown.max() > report.worst:
             run, column = np.unravel_index(np.argmax(shown), shown.shape)
             report.worst, report.where = float(shown.max()), f"{self.names[run]}, {say(run, column)}"

@@ -2,7 +2,8 @@
 
 from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--length", "128:4096:x2", "--seed", "1", "--repeats", "3", "--train.steps", "200", "--eval.lengths", "256+1024"]
+QUICK = ["--length", "128:4096:x2", "--seed", "1", "--repeats", "3", "--train.steps", "200",
+         "--eval.lengths", "256+1024"]
 QUICK_MINUTES = 2
 
 TRAINED = 256
@@ -43,7 +44,7 @@ FINDINGS = [
             between(0.98, 1.02)),
     finding("flash is the same model as full",
             lambda rows: abs(bits_above_full(rows, ["flash"])["flash"]), at_most(1e-3)),
-    finding("At the longest length a training step of a window and of a linear form is faster than that of full, by",
+    finding("At the longest length a training step of a window and of a linear form is faster than one of full, by",
             lambda rows: times_faster_than_full(rows, LINEAR), at_least(2), quick=at_least(1.2)),
     finding("and of flash, too", lambda rows: times_faster_than_full(rows, ["flash"]), at_least(1.1), quick=at_least(1)),
     finding("A window of half the sequence loses nothing at the length of training (bits per byte above full)",
