@@ -1,0 +1,153 @@
+"""Reruns a study from nothing and says, number by number, whether it agrees with results/.
+
+Exit codes: 0 all agrees and every finding holds, 1 not, 2 wrong use, 75 stopped by a signal, to be called again.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from figures.comparison import ROOT, UserError
+from reproduction.comparing import compare_results
+from reproduction.findings import judge
+from reproduction.rows import Rows, read_results
+from reproduction.running import INTERRUPTED, Stopped, built_program, prepare_folder, run_study
+from reproduction.study import Findings, Study, all_studies, find_study, load_findings
+from reproduction.telling import minutes_text, tell_comparison, tell_end, tell_finding
+
+AGREES, DISAGREES, WRONG_USE = 0, 1, 2
+
+
+def shown(path: Path) -> Path:
+    """As short as it can be said from here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def rerun(study: Study, said: Findings, program: Path, arguments) -> Path:
+    folder = study.rerun_folder(arguments.quick)
+    prepare_folder(folder, arguments.again)
+    file, stale = run_study(study, program, folder, said.quick if arguments.quick else [])
+    if stale:
+        print(f"{stale} rows were there from another commit: --again runs them, too")
+    return file
+
+
+def judge_findings(study: Study, said: Findings, judged: list[Path], quick: bool, program: Path) -> list[str]:
+    """Why the study does not agree; results/ is never judged by the quick bound."""
+    files = {shown(file): Rows(read_results(file), file, program) for file in judged}
+    broken = 0
+    for of in said.findings:
+        verdicts = {file: judge(of, rows, quick and rows.file != study.results) for file, rows in files.items()}
+        tell_finding(of, verdicts)
+        broken += not all(verdict.holds for verdict in verdicts.values())
+    return [f"{broken} of {len(said.findings)} findings"] if broken else []
+
+
+def reproduce(study: Study, arguments) -> int:
+    start = time.monotonic()
+    said = load_findings(study)
+    if not study.results.is_file() and not arguments.quick:
+        raise UserError(f"{study.results}: there is no such file, expected the study's results")
+    program = built_program(arguments.program)
+    reasons: list[str] = []
+    judged = []
+    if not arguments.only_findings:
+        file = arguments.results or rerun(study, said, program, arguments)
+        judged.append(file)
+        if not arguments.quick:
+            found = compare_results(read_results(study.results), read_results(file))
+            tell_comparison(found, shown(file), shown(study.results))
+            reasons += found.reasons()
+    if study.results.is_file():
+        judged.append(study.results)
+    reasons += judge_findings(study, said, judged, arguments.quick and not arguments.only_findings, program)
+    tell_end(study.name, reasons, time.monotonic() - start)
+    return DISAGREES if reasons else AGREES
+
+
+def recorded_seconds(study: Study) -> float | None:
+    """What the rows in results/ took to run."""
+    if not study.results.is_file():
+        return None
+    data = read_results(study.results)
+    return float(data["run_seconds"].sum()) if "run_seconds" in data else None
+
+
+def list_studies(root: Path) -> int:
+    print(f"{'study':22}{'findings':>9}{'takes':>11}{'--quick':>11}")
+    for study in all_studies(root):
+        full = recorded_seconds(study)
+        said = load_findings(study) if study.findings.is_file() else None
+        print(f"{study.name:22}{len(said.findings) if said else 'none':>9}"
+              f"{minutes_text(full) if full is not None else '?':>11}"
+              f"{minutes_text(60 * said.quick_minutes) if said else '':>11}".rstrip())
+    return AGREES
+
+
+def every_study(arguments) -> int:
+    """All in turn; one that cannot be judged does not keep the others from it."""
+    start, worst = time.monotonic(), AGREES
+    studies = all_studies(arguments.root)
+    for study in (study for study in studies if study.findings.is_file()):
+        print(f"== {study.name}", flush=True)
+        try:
+            worst = max(worst, reproduce(study, arguments))
+        except UserError as error:
+            print(f"reproduce: {error}", file=sys.stderr)
+            worst = WRONG_USE
+    left_out = [study.name for study in studies if not study.findings.is_file()]
+    if left_out:
+        print(f"left out, as without findings.py: {', '.join(left_out)}")
+    print(f"all studies took {minutes_text(time.monotonic() - start)}")
+    return worst
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong use is one line, as everywhere."""
+
+    def error(self, message):
+        raise UserError(message)
+
+
+def parsed() -> argparse.Namespace:
+    parser = Parser(prog="reproduce", description=__doc__.splitlines()[0])
+    parser.add_argument("study", nargs="?", help="a study's name, or all")
+    parser.add_argument("--quick", action="store_true", help="a small version, which shows the sign of every finding")
+    parser.add_argument("--again", action="store_true", help="remove what an earlier call ran in results/reproduce")
+    parser.add_argument("--only-findings", action="store_true", help="run nothing: judge results/STUDY.h5 itself")
+    parser.add_argument("--results", type=Path, help="run nothing: compare this file of the study")
+    parser.add_argument("--list", action="store_true", help="the studies and how long they take on two cores")
+    parser.add_argument("--root", type=Path, default=ROOT,
+                        help="folder of experiments/studies and results (default: this repository)")
+    parser.add_argument("--program", type=Path, help="the lengthwise program (default: the build's, made up to date)")
+    arguments = parser.parse_args()
+    if not arguments.study and not arguments.list:
+        raise UserError("found no study, expected its name, all, or --list")
+    if arguments.results and arguments.study == "all":
+        raise UserError("--results: found it with all, expected one study")
+    if arguments.results and arguments.only_findings:
+        raise UserError("--results: found it with --only-findings, expected one of them")
+    return arguments
+
+
+def main() -> int:
+    try:
+        arguments = parsed()
+        arguments.root = arguments.root.resolve()
+        if arguments.list:
+            return list_studies(arguments.root)
+        if arguments.study == "all":
+            return every_study(arguments)
+        return reproduce(find_study(arguments.study, arguments.root), arguments)
+    except UserError as error:
+        print(f"reproduce: {error}", file=sys.stderr)
+        return WRONG_USE
+    except Stopped:
+        print("reproduce: stopped; the same call goes on from there", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,8 @@
+"""Reruns a study and says, number by number and finding by finding, whether it agrees: scripts/reproduce.
+
+What a study's findings.py needs stands here.
+"""
+
+from reproduction.findings import at_least, at_most, between, finding
+
+__all__ = ["at_least", "at_most", "between", "finding"]

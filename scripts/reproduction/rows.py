@@ -1,0 +1,158 @@
+"""The rows of a results file, as a finding asks for them."""
+
+from pathlib import Path
+
+import numpy as np
+import xarray
+
+from figures.comparison import UserError, compare
+from figures.sweep_config import settings_of
+from reproduction.findings import CannotJudge
+
+OK = 0  # status of a run that ended as it should
+
+
+def read_results(path: Path) -> xarray.Dataset:
+    """A results file in memory; absent numbers are NaN, absent texts ''."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file, expected a results file")
+    try:
+        with xarray.open_dataset(path, engine="netcdf4", decode_times=False) as file:
+            data = file.load()
+    except (OSError, ValueError, KeyError):
+        raise UserError(f"{path}: cannot be read as HDF5, expected a results file") from None
+    for name in ("run_id", "status", "attention", "length", "seed", "train_length", "config"):
+        if name not in data:
+            raise UserError(f"{path}: has no variable '{name}', expected a results file of lengthwise")
+    return data
+
+
+class Rows:
+    """Runs that ended ok, and numbers of theirs.
+
+    `only` and every `**names` select: a column of the file (attention="full", length=256, seed=1), or
+    text in `settings`, a line as it stands in a sweep config ("attention.windowed.window = 16").
+    """
+
+    def __init__(self, data: xarray.Dataset, file: Path, program: Path | None = None):
+        self.file, self.program = file, program
+        self._data = data.isel(run=np.flatnonzero(data["status"].values == OK))
+        self._settings = [settings_of(str(config)) for config in self._data["config"].values]
+        self._what = "any setting"
+        self._compared: dict = {}  # shared by all that are selected from this
+
+    def only(self, *settings: str, **names) -> "Rows":
+        """The rows of which all this is true; CannotJudge where there are none."""
+        keep = np.ones(len(self._settings), bool)
+        for name, value in names.items():
+            if name not in self._data or self._data[name].dims != ("run",):
+                raise CannotJudge(f"{self.file} has no column '{name}' with one value a run")
+            keep &= self._data[name].values == value
+        for line in settings:
+            key, _, value = (part.strip() for part in line.partition("="))
+            keep &= np.array([run.get(key) == value for run in self._settings], bool)
+        return self._of(keep, ", ".join([*settings, *(f"{k}={v}" for k, v in names.items())]))
+
+    @property
+    def lengths(self) -> list[int]:
+        """Of the runs, rising."""
+        return sorted({int(length) for length in self._data["length"].values})
+
+    @property
+    def longest(self) -> int:
+        return self.lengths[-1]
+
+    def number(self, column: str, *settings: str, **names) -> float:
+        """A column's mean over the rows; of seconds the median, over repeats and then over rows. Places in
+        the column are named, too: scope="attention", tag="activations", test_length=512, part="pairs=8",
+        context=2; it is summed over scopes and tags that are not. What is absent is left out."""
+        if column not in self._data:
+            raise CannotJudge(f"{self.file} has no column '{column}'")
+        places = {name: names.pop(name) for name in self._data[column].dims if name in names}
+        rows = self.only(*settings, **names)
+        values = rows._data[column]
+        for dimension, wanted in places.items():
+            if wanted not in values[dimension].values:
+                raise CannotJudge(f"{self.file} has no {dimension} {wanted}")
+            values = values.sel({dimension: wanted})
+        for dimension in {"scope", "tag"} & set(values.dims):
+            values = values.sum(dimension, skipna=False)
+        if "repeat" in values.dims:
+            values = values.median("repeat")
+        if values.dims != ("run",):
+            raise CannotJudge(f"{column} is asked for without {values.dims[-1]}")
+        found = values.median() if "seconds" in column else values.mean()
+        if np.isnan(found):
+            raise CannotJudge(f"{column} is absent in rows with {rows._what}")
+        return float(found)
+
+    def score(self, kind: str, *settings: str, test_length: int | None = None, **names) -> float:
+        """Mean over seeds of accuracy, exact_match, loss or bits_per_byte, of the whole or of a part (part=...),
+        by default at the length of training. Where runs differ in the learning rate: of the one that
+        `lengthwise compare` chose, on the seeds that did not choose it."""
+        places = {"part": names.pop("part")} if "part" in names else {}
+        rows = self.only(*settings, **names).trained()
+        if test_length is None:
+            trained_at = sorted({int(length) for length in rows._data["train_length"].values})
+            if len(trained_at) > 1:
+                raise CannotJudge(f"rows with {rows._what} are trained at {trained_at}, expected a test_length")
+            test_length = trained_at[0]
+        return rows.number(f"part_{kind}" if places else kind, test_length=test_length, **places)
+
+    def trained(self) -> "Rows":
+        """The runs that were trained, with the learning rate that was chosen for their model."""
+        rows = self._of(self._data["train_length"].values > 0, f"{self._what}, trained")
+        rates = {run.get("train.learning_rate") for run in rows._settings}
+        if len(rates) == 1:
+            return rows
+        return rows._of(np.array([rows._is_chosen(run) for run in range(len(rows._settings))]),
+                        f"{rows._what}, its learning rate chosen")
+
+    def exponent(self, quantity: str, **names) -> float:
+        """The exponent of a quantity of `lengthwise compare --json` (training_step_attention_flops,
+        attention_activation_bytes, training_step_seconds ...): leading where it is counted, local at the
+        longest length where it is timed."""
+        groups = [group for group in self.comparison["groups"]
+                  if all(group.get(name, group["settings"].get(name)) == value for name, value in names.items())]
+        if len(groups) != 1:
+            asked = ", ".join(f"{name}={value}" for name, value in names.items())
+            raise CannotJudge(f"{self.file} has {len(groups)} models with {asked}, expected one")
+        found = groups[0]["quantities"].get(quantity)
+        if found is None:
+            raise CannotJudge(f"lengthwise compare knows no quantity '{quantity}'")
+        value = found.get("leading", found["exponent"])["value"]
+        if value is None:
+            raise CannotJudge(f"{self.file} has too few lengths for an exponent of {quantity}")
+        return value
+
+    @property
+    def comparison(self) -> dict:
+        """All that `lengthwise compare --json` says of the file."""
+        if not self._compared:
+            self._compared.update(compare(self.file, self.program))
+        return self._compared
+
+    def _of(self, keep: np.ndarray, what: str) -> "Rows":
+        if not keep.any():
+            raise CannotJudge(f"{self.file} has no rows with {what or self._what}")
+        part = object.__new__(Rows)
+        part.file, part.program, part._compared = self.file, self.program, self._compared
+        kept = np.flatnonzero(keep)
+        part._data = self._data.isel(run=kept)
+        part._settings = [self._settings[run] for run in kept]
+        part._what = what or self._what
+        return part
+
+    def _is_chosen(self, run: int) -> bool:
+        """Whether a line of scores that `compare` chose holds this run."""
+        row, settings = self._data.isel(run=run), self._settings[run]
+        groups = {group["label"]: group for group in self.comparison["groups"]}
+        for line in self.comparison["scores"]:
+            group = groups[line["group"]]
+            same_model = all(str(row[name].item()) == group[name] for name in ("attention", "position", "task", "norm"))
+            if (same_model and line["chosen"] and line["length"] == row["length"].item()
+                    and all(settings.get(key) == value for key, value in group["settings"].items())
+                    and line["learning_rate"] in (None, settings.get("train.learning_rate"))
+                    and any(seed["seed"] == row["seed"].item() for seed in line["seeds"])):
+                return True
+        return False
