@@ -27,6 +27,14 @@ def read_results(path: Path) -> xarray.Dataset:
     return data
 
 
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 class Rows:
     """Runs that ended ok, and numbers of theirs.
 
@@ -61,6 +69,11 @@ class Rows:
     @property
     def longest(self) -> int:
         return self.lengths[-1]
+
+    def values(self, key: str) -> list[str]:
+        """Of a setting, as they stand in the config: numbers in their order, then words."""
+        found = {run[key] for run in self._settings if key in run}
+        return sorted(found, key=lambda value: (not is_number(value), float(value) if is_number(value) else 0, value))
 
     def number(self, column: str, *settings: str, **names) -> float:
         """A column's mean over the rows; of seconds the median, over repeats and then over rows. Places in
