@@ -20,13 +20,13 @@ RunRecord trained(int64_t seed, NumberByLength accuracy, const std::string& vari
   record.seed = seed;
   record.length = record.train_length = 64;
   record.training_seconds = 10 + static_cast<double>(seed);
-  record.scores[static_cast<size_t>(Score::accuracy)] = std::move(accuracy);
+  record.scores.of(Score::accuracy) = std::move(accuracy);
   return record;
 }
 
 RunRecord read_text(int64_t seed, NumberByLength bits) {
   RunRecord record = trained(seed, {});
-  record.scores[static_cast<size_t>(Score::bits_per_byte)] = std::move(bits);
+  record.scores.of(Score::bits_per_byte) = std::move(bits);
   return record;
 }
 
