@@ -70,30 +70,28 @@ std::string block(const Lines& lines, Score score, const Cells& cells) {
 /// what is long tells most.
 std::string blocks(const Lines& lines, Score score, const Cells& cells) {
   constexpr size_t kWidth = 110, kMostBlocks = 4;
-  std::vector<std::string> pieces;
-  size_t end = cells.size();
-  while (end > 0 && pieces.size() < kMostBlocks) {
-    size_t begin = end - 1;
-    const auto from = [&](size_t first) {
-      return block(
-          lines, score,
-          {cells.begin() + static_cast<int64_t>(first), cells.begin() + static_cast<int64_t>(end)});
-    };
-    std::string piece = from(begin);
-    while (begin > 0) {
-      std::string wider = from(begin - 1);
-      if (widest_line(wider) > kWidth) break;
-      piece = std::move(wider);
-      --begin;
+  std::vector<Cells> pieces;
+  for (const Cell& cell : cells) {
+    if (!pieces.empty()) {
+      Cells wider = pieces.back();
+      wider.push_back(cell);
+      if (widest_line(block(lines, score, wider)) <= kWidth) {
+        pieces.back() = std::move(wider);
+        continue;
+      }
     }
-    pieces.push_back(std::move(piece));
-    end = begin;
+    pieces.push_back({cell});
   }
   std::string text;
-  for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
-    text += (text.empty() ? "" : "\n") + *piece;
+  size_t left_out = 0;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (i + kMostBlocks < pieces.size()) {
+      left_out += pieces[i].size();
+    } else {
+      text += (text.empty() ? "" : "\n") + block(lines, score, pieces[i]);
+    }
   }
-  if (end > 0) text += fmt::format("({} cells before these: --json)\n", end);
+  if (left_out > 0) text += fmt::format("({} parts of shorter tests: --json)\n", left_out);
   return text;
 }
 
