@@ -7,23 +7,33 @@ import argparse
 import sys
 from pathlib import Path
 
-from figures import accuracy, comparison, overview, pareto, parts, scaling
+from figures import accuracy, comparison, depths, lengths, overview, pareto, parts, scaling, settings
 from figures.comparison import UserError
 
 # Each draws a comparison to STEM-<name> and returns the paths, or None where the file has no data.
 FIGURES = {"scaling": scaling.draw, "parts": parts.draw, "accuracy": accuracy.draw,
-           "pareto": pareto.draw}
+           "lengths": lengths.draw, "settings": settings.draw, "depths": depths.draw_depths,
+           "contexts": depths.draw_contexts, "pareto": pareto.draw}
 NEEDS = {"scaling": "runs of at least two lengths", "parts": "seconds of the parts of the model",
-         "accuracy": "trained models", "pareto": "at least two trained models with their cost"}
+         "accuracy": "trained models", "lengths": "models scored at two lengths or more",
+         "settings": "trained models that differ in a setting that is a number",
+         "depths": "scores by depth, as passkey's", "contexts": "scores by bytes of context, as text's",
+         "pareto": "at least two trained models with their cost"}
 
 
 def draw(arguments) -> list[Path]:
     stem = arguments.output or arguments.file.with_suffix("")
+    if arguments.against and arguments.figure not in ("settings", "all"):
+        raise UserError(f"--against: found --figure {arguments.figure}, expected --figure settings")
     if arguments.figure is None:
-        return overview.draw(overview.read_results(arguments.file), stem)
+        data = overview.read_results(arguments.file)
+        data = overview.with_chosen_scores(data, arguments.file, arguments.program)
+        return overview.draw(data, stem)
     found = comparison.compare(arguments.file, arguments.program)
     names = list(FIGURES) if arguments.figure == "all" else [arguments.figure]
-    drawn = {name: FIGURES[name](found, stem.with_name(f"{stem.name}-{name}")) for name in names}
+    options = {"settings": {"against": arguments.against}}
+    drawn = {name: FIGURES[name](found, stem.with_name(f"{stem.name}-{name}"), **options.get(name, {}))
+             for name in names}
     if not any(drawn.values()):
         raise UserError(f"{arguments.file}: has nothing to draw, expected {NEEDS[names[0]]}")
     return [path for paths in drawn.values() for path in paths or []]
@@ -35,6 +45,9 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, help="path of the figure without its ending")
     parser.add_argument("--figure", choices=[*FIGURES, "all"],
                         help="what to draw, from `lengthwise compare` (default: one overview)")
+    parser.add_argument("--against", metavar="KEY",
+                        help="the setting that --figure settings draws scores against, such as window "
+                             "(default: the number that varies most)")
     parser.add_argument("--program", type=Path, help="the lengthwise program (default: the build's)")
     try:
         paths = draw(parser.parse_args())

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "experiments/analysis/pareto.h"
 
 namespace lengthwise {
@@ -20,13 +22,13 @@ RunRecord trained(int64_t seed, NumberByLength accuracy, const std::string& vari
   record.seed = seed;
   record.length = record.train_length = 64;
   record.training_seconds = 10 + static_cast<double>(seed);
-  record.scores[static_cast<size_t>(Score::accuracy)] = std::move(accuracy);
+  record.scores.of(Score::accuracy) = std::move(accuracy);
   return record;
 }
 
 RunRecord read_text(int64_t seed, NumberByLength bits) {
   RunRecord record = trained(seed, {});
-  record.scores[static_cast<size_t>(Score::bits_per_byte)] = std::move(bits);
+  record.scores.of(Score::bits_per_byte) = std::move(bits);
   return record;
 }
 
@@ -71,6 +73,39 @@ TEST(Accuracy, ServesUpToTheFirstLengthThatFails) {
             128);
 }
 
+TEST(Accuracy, SolvesAndServesByTheScoreThatTheTaskReports) {
+  RunRecord copied = trained(1, {{64, 0.99}, {128, 0.97}});
+  copied.primary_score = "exact_match";
+  copied.scores.of(Score::exact_match) = {{64, 0.9}, {128, 0.7}};
+  const ScoreLine line = lines_of({copied})[0];
+  EXPECT_EQ(line.primary, Score::exact_match);
+  EXPECT_EQ(line.solved(), 0) << "an accuracy of 0.99 is not what the task reports";
+  EXPECT_EQ(line.effective_length, 64);
+  copied.scores.of(Score::exact_match)[64] = 0.96;
+  EXPECT_EQ(lines_of({copied})[0].solved(), 1);
+}
+
+TEST(Accuracy, SummarisesEveryPartOverTheSeedsThatHaveIt) {
+  std::vector<RunRecord> records = {trained(1, {{64, 0.5}}), trained(2, {{64, 0.5}})};
+  for (RunRecord& record : records) {
+    const double seed = static_cast<double>(record.seed);
+    record.part_scores["pairs=8"].of(Score::accuracy) = {{64, 0.2 * seed}};
+    record.part_scores["pairs=8"].ceiling = {{64, 0.5}};
+    record.part_scores["pairs=16"].of(Score::accuracy) = {{64, 0.1}, {128, 0.3}};
+  }
+  records[1].part_scores.erase("pairs=16");
+  const auto parts = lines_of(records)[0].parts;
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts.begin()->first, "pairs=8") << "8 is less than 16";
+  const ScoreSummary& eight = parts.at("pairs=8");
+  EXPECT_NEAR(eight.of(Score::accuracy).mean.at(64), 0.3, 1e-12);
+  // Student's t with 1 degree of freedom, 12.7062, times 0.1414214 / sqrt(2)
+  EXPECT_NEAR(eight.of(Score::accuracy).interval.at(64).high, 0.3 + 12.7062 * 0.1, 1e-4);
+  EXPECT_EQ(eight.ceiling.at(64), 0.5);
+  EXPECT_EQ(parts.at("pairs=16").test_lengths(), (std::set<int64_t>{64, 128}));
+  EXPECT_TRUE(std::isnan(parts.at("pairs=16").of(Score::accuracy).interval.at(64).low));
+}
+
 std::vector<ScoreLine> two_rates(const std::vector<RunRecord>& slow,
                                  const std::vector<RunRecord>& quick) {
   std::vector<ScoreLine> lines = lines_of(slow);
@@ -90,6 +125,45 @@ TEST(LearningRates, AreChosenOnASeedThatIsThenNotReported) {
   EXPECT_EQ(lines[1].selection_seed, 0);
   EXPECT_DOUBLE_EQ(lines[1].of(Score::accuracy).mean.at(64), 0.3);
   EXPECT_THAT(notes, ElementsAre(HasSubstr("seed 0, which is not reported")));
+}
+
+TEST(LearningRates, ARateThatTheChoosingSeedAloneHasIsNotChosen) {
+  auto lines =
+      two_rates({trained(0, {{64, 0.99}})}, {trained(0, {{64, 0.96}}), trained(1, {{64, 0.3}})});
+  std::vector<std::string> notes;
+  choose_learning_rates(lines, {"full", "full"}, notes);
+  EXPECT_TRUE(lines[1].chosen) << "the other has no seed to report";
+  EXPECT_FALSE(lines[0].chosen);
+  ASSERT_EQ(lines[1].seeds.size(), 1U);
+  EXPECT_EQ(lines[1].solved(), 0) << "the seed that chose solved it, and is not counted";
+  EXPECT_EQ(lines[1].status.runs, 1);
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("learning rate 0.001 did best on seed 0 but"),
+                                 HasSubstr("seed 0, which is not reported")));
+}
+
+TEST(LearningRates, TheChoosingSeedCountsInNoStatus) {
+  RunRecord diverged = trained(0, {});
+  diverged.ok = false;
+  diverged.status = "diverged";
+  auto lines = two_rates({diverged, trained(1, {{64, 0.9}})},
+                         {trained(0, {{64, 0.7}}), trained(1, {{64, 0.3}})});
+  std::vector<std::string> notes;
+  choose_learning_rates(lines, {"full", "full"}, notes);
+  EXPECT_TRUE(lines[1].chosen);
+  EXPECT_EQ(lines[0].status.runs, 1);
+  EXPECT_EQ(lines[0].status.first_failure, "");
+}
+
+TEST(LearningRates, TheNextSeedJudgesWhereTheLowestHasNoChoice) {
+  auto lines = two_rates({trained(1, {{64, 0.5}}), trained(2, {{64, 0.5}})},
+                         {trained(1, {{64, 0.6}}), trained(2, {{64, 0.4}})});
+  lines.push_back(lines_of({trained(0, {{64, 1.0}})})[0]);
+  lines[2].learning_rate = "0.1";
+  std::vector<std::string> notes;
+  choose_learning_rates(lines, {"full", "full", "full"}, notes);
+  EXPECT_TRUE(lines[1].chosen);
+  EXPECT_EQ(lines[1].selection_seed, 1);
+  EXPECT_EQ(lines[1].seeds.size(), 1U);
 }
 
 TEST(LearningRates, ChooseTheFewerBits) {

@@ -90,6 +90,36 @@ TEST(Comparison, OneLineOfScoresForEachTrainedLength) {
   EXPECT_EQ(comparison_text(two).find("trained at length"), std::string::npos);
 }
 
+TEST(Comparison, ReadsThePartsOfEveryTestLength) {
+  const Comparison found = compare_table(table_with_parts(), "results.h5");
+  ASSERT_EQ(found.scores.size(), 1u);
+  const ScoreLine& line = found.scores[0];
+  EXPECT_EQ(line.scores.ceiling, (NumberByLength{{256, 1}, {512, 0.75}}));
+  EXPECT_EQ(line.of(Score::exact_match).mean.at(512), 0.1);
+  ASSERT_EQ(line.parts.size(), 2u);
+  EXPECT_EQ(line.parts.begin()->first, "pairs=8");
+  EXPECT_EQ(line.parts.at("pairs=16").of(Score::accuracy).mean, (NumberByLength{{512, 0.275}}));
+  EXPECT_EQ(line.parts.at("pairs=16").ceiling, (NumberByLength{{512, 0.625}}));
+  EXPECT_TRUE(line.parts.at("pairs=8").of(Score::bits_per_byte).mean.empty());
+}
+
+TEST(Comparison, ThePartsOfTextAreInBits) {
+  Table table = table_with_parts();
+  const auto bits = std::find_if(table.columns.begin(), table.columns.end(),
+                                 [](const Column& c) { return c.name == "bits_per_byte"; });
+  bits->values = Column::Numbers{2, 2, 2, 2};
+  const ScoreLine line = compare_table(table, "results.h5").scores.at(0);
+  EXPECT_EQ(line.primary, Score::bits_per_byte) << "a file without the column 'score'";
+  EXPECT_DOUBLE_EQ(line.parts.at("pairs=8").of(Score::bits_per_byte).mean.at(512), 1);
+}
+
+TEST(Comparison, TheRecordSaysByWhichScoreATaskRanks) {
+  Table table = table_with_parts();
+  table.columns.push_back(
+      {"score", {"run"}, Column::Texts{"exact_match", "exact_match"}, "", "", {}});
+  EXPECT_EQ(compare_table(table, "results.h5").scores.at(0).primary, Score::exact_match);
+}
+
 TEST(Comparison, TellsSettingsApart) {
   std::vector<SampleRun> rows;
   for (const std::string window : {"128", "64"}) {

@@ -1,20 +1,23 @@
 """Runs scripts/plot.py on a results file and on wrong input: plot_test.py RESULTS_FILE PROGRAM"""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import h5py
 import matplotlib.image
 import numpy as np
 
+kept = tempfile.TemporaryDirectory()  # what several tests read, until the last has ended
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 PLOT = SCRIPTS / "plot.py"
 sys.path.insert(0, str(SCRIPTS))
-from figures import scaling  # noqa: E402
+from figures import comparison, scaling, settings  # noqa: E402
 from figures.paper import plt  # noqa: E402
 from figures.style import COLOURS, INK, MARKERS, STROKES, place  # noqa: E402
 
@@ -195,6 +198,98 @@ def lines_differ_in_grey_and_text_can_be_read(results: Path, folder: Path) -> No
     assert len(looks) == 64 and len(COLOURS) == len(STROKES) == len(INK) == 8
 
 
+def words_of(drawing: Path) -> str:
+    """What an SVG says, across its line breaks."""
+    return " ".join(re.sub("<[^>]+>", " ", drawing.read_text()).split())
+
+
+@cache
+def recall_sweep() -> Path:
+    """Windows of 8 and 16 beside full attention, three seeds, scored in three cells at two lengths."""
+    folder = Path(kept.name)
+    outcome = subprocess.run(
+        [sys.argv[2], "run", "--results", folder / "recall", "--attention",
+         "short_conv+full,short_conv+windowed", "--attention.windowed.window", "8,16", "--position",
+         "none", "--task", "mqar", "--task.mqar.vocabulary", "128", "--task.mqar.train_cells", "64x8",
+         "--task.mqar.test_cells", "32x4+64x4+64x8", "--length", "64", "--model.width", "16",
+         "--model.heads", "1", "--train.steps", "20", "--train.batch", "8", "--eval.lengths", "32+64",
+         "--eval.examples", "20", "--seed", "0,1,2", "--repeats", "1"], capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr
+    return folder / "recall" / "sweep.h5"
+
+
+def draws_scores_against_settings_and_lengths(results: Path, folder: Path) -> None:
+    recall = recall_sweep()
+    outcome = plot(recall, "--figure", "all", "--program", sys.argv[2])
+    assert outcome.returncode == 0, outcome.stderr
+    found = compared(recall)
+    ceiling = next(line for line in found["scores"] if "window=8" in line["label"])["ceiling"][1]
+    expected = {
+        "settings": ["32 tokens, pairs=4", "64 tokens, pairs=8", "short_conv+windowed",
+                     "short_conv+full", "dashed: ceiling", "chance"],
+        "lengths": ["trained at 64 tokens", "short_conv+windowed window=16", "every seed"],
+        "accuracy": [f"of {ceiling:.3f}", "of: the ceiling"]}
+    for figure, texts in expected.items():
+        for text in texts:
+            assert text in words_of(recall.with_name(f"sweep-{figure}.svg")), f"{figure} does not say '{text}'"
+        image = matplotlib.image.imread(recall.with_name(f"sweep-{figure}.png"))
+        for edge in (image[:, :4], image[:, -4:], image[:4], image[-4:]):
+            assert (edge == 1).all(), f"something of {figure} reaches the edge"
+    assert not recall.with_name("sweep-depths.svg").exists(), "no part is a depth"
+    outcome = plot(recall, "--figure", "settings", "--against", "heads", "--program", sys.argv[2])
+    assert outcome.returncode == 2, outcome.stdout
+    assert "found 'heads', expected one of attention.windowed.window" in outcome.stderr, outcome.stderr
+
+
+def settings_stand_where_compare_says(results: Path, folder: Path) -> None:
+    """Drawn into axes, read back: means at their windows, ceilings dashed, full across the panel."""
+    found = compared(recall_sweep())
+    key = settings.setting_to_draw(found, None)
+    assert key == "attention.windowed.window"
+    entries = settings.cells_of(found, found["scores"])[("mqar", 64, "pairs=8")]
+    _, axes = plt.subplots()
+    names = ["short_conv+full", "short_conv+windowed"]
+    settings.draw_panel(axes, entries, key, names)
+    means, ceilings = {}, {}
+    for line in found["scores"]:
+        part = next(part for part in line["parts"] if part["part"] == "pairs=8")
+        window = line["settings"].get(key)
+        means[window], ceilings[window] = part["mean"]["accuracy"][0], part["ceiling"][0]
+    drawn = {(tuple(map(float, line.get_xdata())), tuple(map(float, line.get_ydata())))
+             for line in axes.lines if len(line.get_xdata()) == 2}
+    assert ((8.0, 16.0), (means["8"], means["16"])) in drawn, (drawn, means)
+    assert ((8.0, 16.0), (ceilings["8"], ceilings["16"])) in drawn and ceilings["8"] < 1, drawn
+    assert ((0.0, 1.0), (means[None], means[None])) in drawn, (drawn, means)
+    plt.close("all")
+
+
+def draws_parts_that_are_depths_and_contexts(results: Path, folder: Path) -> None:
+    found = compared(recall_sweep())
+    for name, figure, said in [("depth={}", "depths", "depth (0: at the beginning)"),
+                               ("context=1-{}", "contexts", "bytes of context, at most")]:
+        for line in found["scores"]:
+            for number, part in enumerate(line["parts"]):
+                part["part"] = name.format(number + 1)
+        outcome = plot(results, "--figure", figure, "-o", folder / "f",
+                       "--program", program_that_says(found, folder))
+        assert outcome.returncode == 0, outcome.stderr
+        svg = (folder / f"f-{figure}.svg").read_text()
+        for text in [said, *(line["label"] for line in found["scores"])]:
+            assert f">{text}<" in svg, f"{figure} does not say '{text}'"
+
+
+def leaves_out_learning_rates_that_were_not_chosen(results: Path, folder: Path) -> None:
+    found = compared(recall_sweep())
+    found["scores"][1]["chosen"] = False
+    left_out = found["scores"][1]["label"]
+    assert comparison.left_out_note(found) == "1 line of learning rates that were not chosen left out"
+    program = program_that_says(found, folder)
+    for figure in ("accuracy", "lengths"):
+        assert plot(results, "--figure", figure, "-o", folder / "f", "--program", program).returncode == 0
+        said = words_of(folder / f"f-{figure}.svg")
+        assert left_out not in said and "1 line of learning rates" in said, figure
+
+
 def names_a_figure_that_has_no_data(results: Path, folder: Path) -> None:
     found = compared(results) | {"scores": []}
     outcome = plot(results, "--figure", "accuracy", "--program", program_that_says(found, folder))
@@ -224,7 +319,10 @@ def main() -> int:
     tests = [draws_both_files_with_every_label, draws_beside_the_file_by_default,
              draws_the_same_twice, keeps_long_labels_inside, leaves_groups_aside, keeps_settings_apart,
              marks_lengths_that_failed, draws_the_figures_of_a_comparison,
-             band_and_crossover_stand_where_compare_says, lines_differ_in_grey_and_text_can_be_read,
+             band_and_crossover_stand_where_compare_says,
+             draws_scores_against_settings_and_lengths, settings_stand_where_compare_says,
+             draws_parts_that_are_depths_and_contexts,
+             leaves_out_learning_rates_that_were_not_chosen, lines_differ_in_grey_and_text_can_be_read,
              names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
     failures = 0
     for test in tests:

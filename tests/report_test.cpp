@@ -1,7 +1,8 @@
 #include "experiments/analysis/report.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "base/check.h"
@@ -10,6 +11,9 @@
 
 namespace lengthwise {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 /// Tables of a text: blocks of lines around a rule, without the lines above that are prose.
 void expect_aligned(const std::string& text) {
@@ -120,6 +124,41 @@ TEST(Report, JsonHoldsEveryNumber) {
   const auto& growth = single["groups"][0]["quantities"]["peak_total_bytes"];
   EXPECT_TRUE(growth["exponent"]["value"].is_null());
   EXPECT_TRUE(growth["leading"]["value"].is_null());
+}
+
+TEST(Report, JsonHoldsTheScoreAndTheCeilingOfEveryPart) {
+  const Comparison comparison = compare_table(table_with_parts(), "results.h5");
+  const auto parsed = nlohmann::json::parse(comparison_json(comparison).dump());
+  const auto& line = parsed["scores"][0];
+  EXPECT_EQ(line["primary"], "accuracy");
+  EXPECT_EQ(line["test_length"], (std::vector<int64_t>{256, 512}));
+  EXPECT_EQ(line["ceiling"], (std::vector<double>{1, 0.75}));
+  EXPECT_EQ(line["mean"]["exact_match"], (std::vector<double>{0.2, 0.1}));
+  EXPECT_EQ(line["seeds"][1]["run_id"], "id1");
+  ASSERT_EQ(line["parts"].size(), 2u);
+  const auto &eight = line["parts"][0], &sixteen = line["parts"][1];
+  EXPECT_EQ(eight["part"], "pairs=8");
+  EXPECT_EQ(eight["test_length"], (std::vector<int64_t>{256, 512}));
+  EXPECT_EQ(eight["mean"]["accuracy"], (std::vector<double>{0.5, 0.525}));
+  EXPECT_EQ(eight["seeds"][1]["accuracy"], (std::vector<double>{0.5, 0.55}));
+  EXPECT_LT(eight["low"]["accuracy"][1], 0.525);
+  EXPECT_TRUE(eight["mean"]["bits_per_byte"][0].is_null());
+  EXPECT_EQ(sixteen["ceiling"][1], 0.625);
+}
+
+TEST(Report, ShowsCeilingsUnderScoresAndUnderThoseOfParts) {
+  const std::string text = comparison_text(compare_table(table_with_parts(), "results.h5"));
+  EXPECT_THAT(text, HasSubstr("\n  ceiling                          1.000         0.750 "));
+  EXPECT_THAT(text, HasSubstr("Exact match by test length"));
+  EXPECT_THAT(text, HasSubstr("Accuracy by part of the test, mean over seeds"));
+  EXPECT_THAT(text, HasSubstr("pairs=8       pairs=8      pairs=16"));
+  EXPECT_THAT(text, HasSubstr("\n  ceiling           1.000         1.000         0.625\n"));
+  Table one_label = table_with_parts();
+  const auto exact = std::find_if(one_label.columns.begin(), one_label.columns.end(),
+                                  [](const Column& c) { return c.name == "exact_match"; });
+  exact->values = one_label.find("accuracy")->values;
+  EXPECT_THAT(comparison_text(compare_table(one_label, "results.h5")),
+              Not(HasSubstr("Exact match by test length")));
 }
 
 TEST(Report, CompareReadsAFile) {

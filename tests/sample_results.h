@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <numbers>
 #include <string>
 #include <vector>
 
@@ -118,6 +119,29 @@ inline Table sample_table(const std::vector<SampleRun>& rows) {
   add("status", {"run"}, std::move(status));
   table.columns.back().flag_meanings = {"ok",      "out_of_memory", "timed_out",
                                         "crashed", "diverged",      "refused"};
+  return table;
+}
+
+/// Two seeds at test lengths 256 and 512: the shorter has one part, the longer both.
+inline Table table_with_parts() {
+  std::vector<SampleRun> rows(2);
+  rows[1].seed = 1;
+  for (SampleRun& row : rows) row.accuracy = {0.5, 0.4};
+  Table table = sample_table(rows);
+  table.dimensions["part"] = 2;
+  const auto add = [&](const std::string& name, std::vector<std::string> dimensions, auto values) {
+    table.columns.push_back({name, std::move(dimensions), std::move(values), "", "", {}});
+  };
+  const double none = kNotANumber;
+  const std::vector<std::string> all = {"run", "test_length"},
+                                 parts = {"run", "test_length", "part"};
+  add("part", {"part"}, Column::Texts{"pairs=16", "pairs=8"});
+  add("exact_match", all, Column::Numbers{0.2, 0.1, 0.2, 0.1});
+  add("ceiling", all, Column::Numbers{1, 0.75, 1, 0.75});
+  add("exact_match_chance", all, Column::Numbers{0, 0, 0, 0});
+  add("part_accuracy", parts, Column::Numbers{none, 0.5, 0.3, 0.5, none, 0.5, 0.25, 0.55});
+  add("part_ceiling", parts, Column::Numbers{none, 1, 0.625, 1, none, 1, 0.625, 1});
+  add("part_loss", parts, Column::Numbers(8, std::numbers::ln2));
   return table;
 }
 

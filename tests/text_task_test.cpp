@@ -345,7 +345,7 @@ TEST(TextTaskFile, SaysWhatItIs) {
   const std::string path = write_file("about", split_text(10 * kBlockBytes));
   EXPECT_EQ(make_text(path)->vocabulary(), 256);
   EXPECT_DOUBLE_EQ(make_text(path)->chance(64), 1.0 / 256);
-  EXPECT_TRUE(task_entry("text").info.bytes);
+  EXPECT_EQ(task_entry("text").info.score, TaskScore::bits_per_byte);
   std::filesystem::remove(path);
 }
 

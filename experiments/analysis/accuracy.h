@@ -2,6 +2,7 @@
 // it.
 #pragma once
 #include <array>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,12 +11,12 @@
 
 namespace lengthwise {
 
-/// A model has solved a task whose answers are right or wrong from this accuracy on, at the length
-/// that it was trained at.
+/// A model has solved a task whose answers are right or wrong from this on, in accuracy or exact
+/// match, whichever the task's source reports, at the length that it was trained at.
 inline constexpr double kSolvedAccuracy = 0.95;
-/// What a model must score at a length to count as serving it: this accuracy, after RULER (Hsieh et
-/// al. 2024, arXiv 2404.06654), or bits per byte of at most so many times those at its training
-/// length.
+/// What a model must score at a length to count as serving it: this accuracy or exact match, after
+/// RULER (Hsieh et al. 2024, arXiv 2404.06654), or bits per byte of at most so many times those at
+/// its training length.
 inline constexpr double kServedAccuracy = 0.85;
 inline constexpr double kServedBitsRatio = 1.05;
 
@@ -24,15 +25,29 @@ double score_at(const NumberByLength& scores, int64_t wanted);
 
 struct SeedScore {
   int64_t seed = 0;
-  std::array<NumberByLength, kScoreKinds> scores;
+  std::string run_id;
+  LabelScores scores;
+  PartScores parts;
   double training_seconds = kNotANumber;
-  bool solved = false;  // of a task in accuracy
+  bool solved = false;  // of a task whose answers are right or wrong
 };
 
 /// Over seeds, at each test length.
 struct ScoreSpread {
   NumberByLength median, mean;
   std::map<int64_t, Interval> interval;  // of the mean, by Student's t; open with one seed
+};
+
+/// Of all labels, or of those of one part.
+struct ScoreSummary {
+  std::array<ScoreSpread, kScoreKinds> by_kind;
+  // Means over seeds. A ceiling is one of accuracy: guesses may pass it by a little, and exact
+  // match, where all examples have as many labels, is below accuracy.
+  NumberByLength ceiling, exact_match_chance;
+
+  const ScoreSpread& of(Score score) const { return by_kind[static_cast<size_t>(score)]; }
+  /// At which anything was scored.
+  std::set<int64_t> test_lengths() const;
 };
 
 /// The trained runs of one group and length, scored at several lengths.
@@ -43,19 +58,21 @@ struct ScoreLine {
   Settings training;         // of how it was trained, that vary within the group
   int64_t length = 0;        // of the runs
   int64_t train_length = 0;  // 0 where not known
-  LengthStatus status;       // of the runs that were trained
+  std::multimap<int64_t, std::string> ends;  // of the runs that were trained, by seed: their status
+  LengthStatus status;                       // of all of them
   std::vector<SeedScore> seeds;
-  std::array<ScoreSpread, kScoreKinds> scores;
+  Score primary = Score::accuracy;  // what the task's source reports
+  double chance = kNotANumber;      // accuracy of a guess
+  ScoreSummary scores;
+  std::map<std::string, ScoreSummary, PartOrder> parts;
   int64_t effective_length = 0;  // the longest served, with all shorter ones; 0 where none is
   /// "0.003": the rate of these runs, where runs of the variant differ in it alone.
   std::string learning_rate;
   bool chosen = true;           // its rate did best on the selection seed
   int64_t selection_seed = -1;  // not among `seeds`; -1 where no rate was chosen by another seed
 
-  bool in_bits() const { return !of(Score::bits_per_byte).mean.empty(); }
-  /// Bits per byte where there are any, else accuracy.
-  Score primary() const { return in_bits() ? Score::bits_per_byte : Score::accuracy; }
-  const ScoreSpread& of(Score score) const { return scores[static_cast<size_t>(score)]; }
+  bool in_bits() const { return primary == Score::bits_per_byte; }
+  const ScoreSpread& of(Score score) const { return scores.of(score); }
   int64_t solved() const;
 };
 
@@ -66,7 +83,8 @@ std::vector<ScoreLine> score_lines(std::span<const RunRecord* const> records, si
 
 /// Of lines of one variant and length that differ in the learning rate alone (`families` gives each
 /// line's), the one that is best at its training length on the lowest seed is chosen; that seed is
-/// then left out of all of them, where there are others. Says so in the notes.
+/// then left out of all of them, where there are others. A rate that this seed alone was trained
+/// with is not chosen where another has seeds to report. Says so in the notes.
 void choose_learning_rates(std::vector<ScoreLine>& lines, const std::vector<std::string>& families,
                            std::vector<std::string>& notes);
 

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "experiments/analysis/accuracy_report.h"
 #include "experiments/analysis/json_number.h"
 
@@ -14,20 +16,27 @@ json by_test_length(const NumberByLength& values) {
   return result;
 }
 
-/// One number for each test length that any seed was scored at; null where it was not.
-json along(const NumberByLength& lengths, const NumberByLength& values) {
+/// One number for each of the lengths; null where there is none.
+json along(const std::set<int64_t>& lengths, const NumberByLength& values) {
   json result = json::array();
-  for (const auto& [length, any] : lengths) {
+  for (const int64_t length : lengths) {
     const auto found = values.find(length);
     result.push_back(found == values.end() ? json(nullptr) : json_number(found->second));
   }
   return result;
 }
 
-json ends(const std::map<int64_t, Interval>& intervals, double Interval::*end) {
-  json result = json::array();
-  for (const auto& [length, interval] : intervals) result.push_back(json_number(interval.*end));
-  return result;
+json ends(const std::set<int64_t>& lengths, const std::map<int64_t, Interval>& intervals,
+          double Interval::*end) {
+  NumberByLength values;
+  for (const auto& [length, interval] : intervals) values[length] = interval.*end;
+  return along(lengths, values);
+}
+
+std::set<int64_t> lengths_of(const ScoreSpread& spread) {
+  std::set<int64_t> lengths;
+  for (const auto& [length, mean] : spread.mean) lengths.insert(length);
+  return lengths;
 }
 
 template <class Value>
@@ -39,39 +48,89 @@ json of_each_score(const Value& value) {
   return result;
 }
 
+/// "test_length", "mean", "low", "high", "ceiling" and "exact_match_chance" of these labels;
+/// `lengths(kind)` says at which those of each kind stand.
+template <class Lengths>
+json summary_json(const ScoreSummary& summary, const Lengths& lengths) {
+  const std::set<int64_t> tested = summary.test_lengths();
+  const auto& by_kind = summary.by_kind;
+  json result = {{"test_length", tested},
+                 {"ceiling", along(tested, summary.ceiling)},
+                 {"exact_match_chance", along(tested, summary.exact_match_chance)}};
+  result["mean"] =
+      of_each_score([&](size_t kind) { return along(lengths(kind), by_kind[kind].mean); });
+  result["low"] = of_each_score(
+      [&](size_t kind) { return ends(lengths(kind), by_kind[kind].interval, &Interval::low); });
+  result["high"] = of_each_score(
+      [&](size_t kind) { return ends(lengths(kind), by_kind[kind].interval, &Interval::high); });
+  return result;
+}
+
+/// Every list stands along "test_length".
+json part_json(const ScoreLine& line, const std::string& part, const ScoreSummary& summary) {
+  const std::set<int64_t> tested = summary.test_lengths();
+  json result = summary_json(summary, [&](size_t) { return tested; });
+  result["part"] = part;
+  result["seeds"] = json::array();
+  for (const SeedScore& seed : line.seeds) {
+    const auto found = seed.parts.find(part);
+    if (found == seed.parts.end()) continue;
+    json entry =
+        of_each_score([&](size_t kind) { return along(tested, found->second.by_kind[kind]); });
+    entry["seed"] = seed.seed;
+    result["seeds"].push_back(entry);
+  }
+  return result;
+}
+
+Settings settings_of(const Group& group, const ScoreLine& line) {
+  Settings settings = group.settings;
+  settings.insert(line.training.begin(), line.training.end());
+  return settings;
+}
+
+json effective_length_json(const ScoreLine& line) {
+  std::string rule = "bits per byte at most so many times those at the training length";
+  if (!line.in_bits()) {
+    rule = line.primary == Score::accuracy ? "accuracy at least" : "exact match at least";
+  }
+  return {{"threshold", line.in_bits() ? kServedBitsRatio : kServedAccuracy},
+          {"rule", rule},
+          {"length", line.effective_length > 0 ? json(line.effective_length) : json(nullptr)}};
+}
+
 json line_json(const Comparison& comparison, const ScoreLine& line) {
-  const auto spread = [&](size_t kind) -> const ScoreSpread& { return line.scores[kind]; };
-  json seeds = json::array();
+  const Group& group = comparison.groups.at(line.group);
+  const auto spread = [&](size_t kind) -> const ScoreSpread& { return line.scores.by_kind[kind]; };
+  const auto lengths = [&](size_t kind) { return lengths_of(spread(kind)); };
+  json seeds = json::array(), parts = json::array();
   for (const SeedScore& seed : line.seeds) {
     json entry =
-        of_each_score([&](size_t kind) { return along(spread(kind).median, seed.scores[kind]); });
+        of_each_score([&](size_t kind) { return along(lengths(kind), seed.scores.by_kind[kind]); });
     entry["seed"] = seed.seed;
+    entry["run_id"] = seed.run_id;
     entry["training_seconds"] = json_number(seed.training_seconds);
     entry["solved"] = line.in_bits() ? json(nullptr) : json(seed.solved);
     seeds.push_back(entry);
   }
+  for (const auto& [part, summary] : line.parts) parts.push_back(part_json(line, part, summary));
   json result = of_each_score([&](size_t kind) { return by_test_length(spread(kind).median); });
+  result.update(summary_json(line.scores, lengths));
   result["label"] = line.label;
-  result["group"] = comparison.groups.at(line.group).label;
+  result["group"] = group.label;
+  result["settings"] = settings_of(group, line);
   result["length"] = line.length;
   result["train_length"] = line.train_length;
+  result["primary"] = score_name(line.primary);
+  result["chance"] = json_number(line.chance);
   result["runs"] = line.status.runs;
   result["ok"] = line.status.ok;
   result["seeds"] = seeds;
+  result["parts"] = parts;
   result["trained"] = line.seeds.size();
   result["solved"] = line.in_bits() ? json(nullptr) : json(line.solved());
   result["solved_accuracy"] = kSolvedAccuracy;
-  result["mean"] =
-      of_each_score([&](size_t kind) { return along(spread(kind).median, spread(kind).mean); });
-  result["low"] =
-      of_each_score([&](size_t kind) { return ends(spread(kind).interval, &Interval::low); });
-  result["high"] =
-      of_each_score([&](size_t kind) { return ends(spread(kind).interval, &Interval::high); });
-  result["effective_length"] = {
-      {"threshold", line.in_bits() ? kServedBitsRatio : kServedAccuracy},
-      {"rule", line.in_bits() ? "bits per byte at most so many times those at the training length"
-                              : "accuracy at least"},
-      {"length", line.effective_length > 0 ? json(line.effective_length) : json(nullptr)}};
+  result["effective_length"] = effective_length_json(line);
   result["learning_rate"] = line.learning_rate.empty() ? json(nullptr) : json(line.learning_rate);
   result["chosen"] = line.chosen;
   result["selection_seed"] = line.selection_seed < 0 ? json(nullptr) : json(line.selection_seed);
@@ -102,7 +161,7 @@ void add_accuracy_json(const Comparison& comparison, json& result) {
     const ScoreLine& line = comparison.scores.at(point.line);
     result["pareto"].push_back({{"label", line.label},
                                 {"train_length", line.train_length},
-                                {"score", score_name(line.primary())},
+                                {"score", score_name(line.primary)},
                                 {"value", json_number(point.value)},
                                 {"training_seconds", json_number(point.training_seconds)},
                                 {"peak_total_bytes", json_number(point.peak_total_bytes)},

@@ -7,8 +7,20 @@
 
 namespace lengthwise {
 
-/// Tables of every score, of the paired differences, and of price and score; "" where nothing was.
+/// Tables of every score, of its parts, of the paired differences, and of price and score; "" where
+/// nothing was.
 std::string accuracy_text(const Comparison& comparison);
+
+/// What each model's primary score is in each part of the test, with the ceilings beneath; "" where
+/// no task names parts.
+std::string parts_text(const Comparison& comparison);
+
+/// "Accuracy".
+std::string score_title(Score score);
+/// "0.912 ±0.013", with half of the interval where both of its ends are known.
+std::string with_reach(double mean, const Interval& interval, const char* format);
+/// Some ceiling is below 1, so that it says something.
+bool has_low_ceiling(const ScoreSummary& summary);
 
 /// Adds "scores", "paired_differences" and "pareto".
 void add_accuracy_json(const Comparison& comparison, nlohmann::json& json);

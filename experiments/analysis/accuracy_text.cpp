@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -6,29 +8,37 @@
 #include "experiments/analysis/length_table.h"
 
 namespace lengthwise {
-namespace {
 
 std::string score_title(Score score) {
-  switch (score) {
-    case Score::accuracy:
-      return "Accuracy";
-    case Score::loss:
-      return "Loss";
-    case Score::bits_per_byte:
-      return "Bits per byte";
-  }
-  return "";
+  static constexpr std::string_view kTitles[kScoreKinds] = {"Accuracy", "Exact match", "Loss",
+                                                            "Bits per byte"};
+  return std::string(kTitles[static_cast<size_t>(score)]);
 }
+
+std::string with_reach(double mean, const Interval& interval, const char* format) {
+  std::string text = fmt::format(fmt::runtime(format), mean);
+  if (std::isfinite(interval.high)) text += fmt::format(" ±{:.3f}", interval.high - mean);
+  return text;
+}
+
+bool has_low_ceiling(const ScoreSummary& summary) {
+  return std::any_of(summary.ceiling.begin(), summary.ceiling.end(),
+                     [](const auto& ceiling) { return ceiling.second < 1; });
+}
+
+namespace {
 
 // What a table shows of a line beside its scores.
 struct Columns {
   bool seeds = false, solved = false, serves = false;
 };
 
-std::string with_reach(double mean, const Interval& interval, const char* format) {
-  std::string text = fmt::format(fmt::runtime(format), mean);
-  if (std::isfinite(interval.high)) text += fmt::format(" ±{:.3f}", interval.high - mean);
-  return text;
+// Exact match says no more than accuracy where every example has one label, and nothing of text.
+bool is_shown(const ScoreLine& line, Score score) {
+  if (!line.chosen) return false;
+  if (score != Score::exact_match || line.primary == score) return true;
+  const NumberByLength &exact = line.of(score).mean, &accuracy = line.of(Score::accuracy).mean;
+  return !line.in_bits() && exact != accuracy;
 }
 
 std::vector<std::string> constant_row(std::string label, double value, size_t columns,
@@ -38,6 +48,30 @@ std::vector<std::string> constant_row(std::string label, double value, size_t co
   if (shown.solved) row.push_back("");
   row.insert(row.end(), columns, fmt::format("{:.3f}", value));
   return row;
+}
+
+std::vector<std::string> row_along(std::string label, const NumberByLength& values,
+                                   const std::vector<int64_t>& lengths, const Columns& shown) {
+  std::vector<std::string> row = constant_row(std::move(label), 0, 0, shown);
+  for (const int64_t length : lengths) {
+    const auto found = values.find(length);
+    row.push_back(found == values.end() ? "" : fmt::format("{:.3f}", found->second));
+  }
+  return row;
+}
+
+// At each length where all lines agree, to the digits shown.
+NumberByLength exact_match_chance(const Comparison& comparison) {
+  std::map<int64_t, std::set<double>> all;
+  for (const ScoreLine& line : comparison.scores) {
+    if (!is_shown(line, Score::exact_match)) continue;
+    for (const auto& [length, chance] : line.scores.exact_match_chance) all[length].insert(chance);
+  }
+  NumberByLength agreed;
+  for (const auto& [length, chances] : all) {
+    if (*chances.rbegin() - *chances.begin() < 5e-4) agreed[length] = *chances.begin();
+  }
+  return agreed;
 }
 
 std::vector<std::string> score_row(const ScoreLine& line, Score score, const Columns& shown,
@@ -50,7 +84,10 @@ std::vector<std::string> score_row(const ScoreLine& line, Score score, const Col
     const bool all = status.ok == status.runs;
     row.push_back(all ? std::to_string(scored) : fmt::format("{} of {}", status.ok, status.runs));
   }
-  if (shown.solved) row.push_back(fmt::format("{}/{}", line.solved(), line.seeds.size()));
+  if (shown.solved) {
+    const bool counts = line.primary == score;
+    row.push_back(counts ? fmt::format("{}/{}", line.solved(), line.seeds.size()) : "");
+  }
   for (const int64_t length : lengths) {
     const auto mean = spread.mean.find(length);
     row.push_back(mean != spread.mean.end()
@@ -59,40 +96,70 @@ std::vector<std::string> score_row(const ScoreLine& line, Score score, const Col
                                    : "-");
   }
   if (shown.serves) {
-    row.push_back(line.effective_length > 0 ? std::to_string(line.effective_length) : "-");
+    const bool serves = line.effective_length > 0;
+    row.push_back(line.primary != score ? ""
+                  : serves              ? std::to_string(line.effective_length)
+                                        : "-");
   }
   return row;
 }
 
-std::string served_rule(const Comparison& comparison) {
-  for (const ScoreLine& line : comparison.scores) {
-    if (line.in_bits()) {
-      return fmt::format(
-          "serves: the longest length, with all shorter ones, at no more than {} "
-          "times the bits at the training length\n",
-          kServedBitsRatio);
-    }
-  }
-  return fmt::format(
-      "serves: the longest length, with all shorter ones, at an accuracy of at least "
-      "{}\n",
-      kServedAccuracy);
+std::string in_words(Score score) {
+  std::string words = score_title(score);
+  words.front() = static_cast<char>(words.front() - 'A' + 'a');
+  return words;
 }
 
-/// Scores by test length, baselines below; "" where no run has this score.
+std::string served_rule(Score score) {
+  if (score == Score::bits_per_byte) {
+    return fmt::format(
+        "serves: the longest length, with all shorter ones, at no more than {} "
+        "times the bits at the training length\n",
+        kServedBitsRatio);
+  }
+  return fmt::format("serves: the longest length, with all shorter ones, at an {} of at least {}\n",
+                     in_words(score), kServedAccuracy);
+}
+
+Rows baselines(const Comparison& comparison, Score score, const std::vector<int64_t>& lengths,
+               const Columns& shown) {
+  Rows rows;
+  if (score == Score::bits_per_byte) {
+    for (const auto& [context, bits] : comparison.ngram_bits_per_byte) {
+      const auto label =
+          fmt::format("byte n-gram, {} byte{} of context", context, context == 1 ? "" : "s");
+      rows.push_back(constant_row(label, bits, lengths.size(), shown));
+    }
+    rows.push_back(constant_row("chance (256 bytes alike)", 8, lengths.size(), shown));
+  }
+  if (score == Score::accuracy && std::isfinite(comparison.chance)) {
+    rows.push_back(constant_row("chance", comparison.chance, lengths.size(), shown));
+  }
+  if (score == Score::exact_match) {
+    const NumberByLength chance = exact_match_chance(comparison);
+    if (!chance.empty()) rows.push_back(row_along("chance", chance, lengths, shown));
+  }
+  return rows;
+}
+
+/// Scores by test length, ceilings under each line, baselines below; "" where no run has this
+/// score.
 std::string score_table(const Comparison& comparison, Score score) {
+  std::vector<const ScoreLine*> lines;
   std::set<int64_t> tested, trained;
   Columns shown;
-  bool is_primary = false;
+  bool is_primary = false, has_ceilings = false;
   for (const ScoreLine& line : comparison.scores) {
-    if (!line.chosen) continue;
+    if (!is_shown(line, score)) continue;
+    lines.push_back(&line);
     for (const int64_t length : keys_of(line.of(score).mean)) tested.insert(length);
     shown.seeds = shown.seeds || line.status.runs > 1;
     if (line.status.ok > 0) trained.insert(line.train_length);
-    is_primary = is_primary || line.primary() == score;
+    is_primary = is_primary || line.primary == score;
+    has_ceilings = has_ceilings || (line.primary == score && has_low_ceiling(line.scores));
   }
   if (tested.empty()) return "";
-  shown.solved = is_primary && score == Score::accuracy;
+  shown.solved = is_primary && score != Score::bits_per_byte;
   shown.serves = is_primary && tested.size() > 1;
   const auto rows_of = [&](const std::vector<int64_t>& lengths) {
     std::vector<std::string> header = {"test length"};
@@ -101,20 +168,14 @@ std::string score_table(const Comparison& comparison, Score score) {
     for (const int64_t length : lengths) header.push_back(std::to_string(length));
     if (shown.serves) header.emplace_back("serves");
     Rows rows = {header, {"-"}};
-    for (const ScoreLine& line : comparison.scores) {
-      if (line.chosen) rows.push_back(score_row(line, score, shown, lengths));
-    }
-    if (score == Score::bits_per_byte) {
-      for (const auto& [context, bits] : comparison.ngram_bits_per_byte) {
-        const auto label =
-            fmt::format("byte n-gram, {} byte{} of context", context, context == 1 ? "" : "s");
-        rows.push_back(constant_row(label, bits, lengths.size(), shown));
+    for (const ScoreLine* line : lines) {
+      rows.push_back(score_row(*line, score, shown, lengths));
+      if (line->primary == score && has_low_ceiling(line->scores)) {
+        rows.push_back(row_along("  ceiling", line->scores.ceiling, lengths, shown));
       }
-      rows.push_back(constant_row("chance (256 bytes alike)", 8, lengths.size(), shown));
     }
-    if (score == Score::accuracy && std::isfinite(comparison.chance)) {
-      rows.push_back(constant_row("chance", comparison.chance, lengths.size(), shown));
-    }
+    const Rows below = baselines(comparison, score, lengths, shown);
+    rows.insert(rows.end(), below.begin(), below.end());
     return rows;
   };
   std::string title = score_title(score) + " by test length";
@@ -124,10 +185,13 @@ std::string score_table(const Comparison& comparison, Score score) {
   if (shown.seeds) title += ", mean over seeds ± half its 95 % interval";
   std::string text = "\n" + title + "\n" + fitting_table({tested.begin(), tested.end()}, rows_of);
   if (shown.solved) {
-    text += fmt::format("solved: seeds with an accuracy of at least {} at the training length\n",
-                        kSolvedAccuracy);
+    text += fmt::format("solved: seeds with an {} of at least {} at the training length\n",
+                        in_words(score), kSolvedAccuracy);
   }
-  if (shown.serves) text += served_rule(comparison);
+  if (shown.serves) text += served_rule(score);
+  if (has_ceilings) {
+    text += "ceiling: share of labels whose answer the layers can reach; a guess may add to it\n";
+  }
   return text;
 }
 
@@ -140,11 +204,11 @@ std::string rates_left_out(const Comparison& comparison) {
 }
 
 // Those of one pair in a row; only where there are seeds enough for an interval.
-std::string paired_table(const Comparison& comparison) {
+std::string paired_table(const Comparison& comparison, Score score) {
   std::set<int64_t> tested;
   std::map<std::pair<size_t, size_t>, std::map<int64_t, const PairedDifference*>> pairs;
   for (const PairedDifference& pair : comparison.paired_differences) {
-    if (pair.seeds < 2) continue;
+    if (pair.seeds < 2 || pair.score != score) continue;
     tested.insert(pair.test_length);
     pairs[{pair.right, pair.left}][pair.test_length] = &pair;
   }
@@ -166,17 +230,19 @@ std::string paired_table(const Comparison& comparison) {
     }
     return rows;
   };
-  const Score score = comparison.paired_differences.front().score;
   return fmt::format("\nPaired differences in {}: the same seeds, mean ± half its 95 % interval\n",
-                     score == Score::accuracy ? "accuracy" : "bits per byte") +
+                     in_words(score)) +
          fitting_table({tested.begin(), tested.end()}, rows_of);
 }
 
 std::string pareto_table(const Comparison& comparison) {
   if (comparison.pareto.size() < 2) return "";
-  const bool bits = comparison.scores[comparison.pareto.front().line].in_bits();
-  Rows rows = {{"at the training length", bits ? "bits per byte" : "accuracy", "training, s",
-                "peak, MiB", "state, KiB"},
+  std::set<std::string> scores;
+  for (const ParetoPoint& point : comparison.pareto) {
+    scores.insert(in_words(comparison.scores[point.line].primary));
+  }
+  Rows rows = {{"at the training length", fmt::format("{}", fmt::join(scores, " or ")),
+                "training, s", "peak, MiB", "state, KiB"},
                {"-"}};
   for (const ParetoPoint& point : comparison.pareto) {
     const auto marked = [](double value, bool on_front) {
@@ -195,7 +261,9 @@ std::string pareto_table(const Comparison& comparison) {
 std::string accuracy_text(const Comparison& comparison) {
   std::string text;
   for (size_t i = 0; i < kScoreKinds; ++i) text += score_table(comparison, static_cast<Score>(i));
-  return text + rates_left_out(comparison) + paired_table(comparison) + pareto_table(comparison);
+  text += rates_left_out(comparison) + parts_text(comparison);
+  for (size_t i = 0; i < kScoreKinds; ++i) text += paired_table(comparison, static_cast<Score>(i));
+  return text + pareto_table(comparison);
 }
 
 }  // namespace lengthwise

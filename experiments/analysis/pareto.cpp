@@ -21,7 +21,7 @@ bool beats(const Comparison& comparison, const ParetoPoint& a, const ParetoPoint
            double ParetoPoint::*price) {
   const ScoreLine &line = comparison.scores[a.line], &other = comparison.scores[b.line];
   if (line.task != other.task || line.train_length != other.train_length ||
-      line.primary() != other.primary()) {
+      line.primary != other.primary) {
     return false;
   }
   const double sign = line.in_bits() ? -1 : 1;
@@ -47,7 +47,7 @@ std::vector<ParetoPoint> pareto_points(const Comparison& comparison) {
     if (!line.chosen || line.seeds.empty()) continue;
     const Group& group = comparison.groups[line.group];
     points.push_back({.line = i,
-                      .value = score_at(line.of(line.primary()).mean, line.length),
+                      .value = score_at(line.of(line.primary).mean, line.length),
                       .training_seconds = mean_training_seconds(line),
                       .peak_total_bytes = law_at(group, Quantity::peak_total_bytes, line.length),
                       .state_bytes = law_at(group, Quantity::state_bytes, line.length)});

@@ -1,8 +1,11 @@
 #include "experiments/analysis/records.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <numbers>
 #include <numeric>
+#include <tuple>
 
 #include "base/check.h"
 
@@ -251,6 +254,63 @@ std::vector<NumberByLength> by_coordinate(const ColumnSource& source, const std:
   return result;
 }
 
+/// sink(row, part, test length, value) for each number that is there of [run, test_length, part].
+template <class Sink>
+void over_parts(const ColumnSource& source, const std::string& name, const Sink& sink) {
+  if (!source.has(name)) return;
+  const std::vector<double>& values = source.numbers(name, {"run", "test_length", "part"});
+  const Column::Integers& lengths = source.integers("test_length", "test_length");
+  const Column::Texts& parts = source.texts("part", "part");
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) continue;
+    const size_t cell = i / parts.size();
+    sink(cell / lengths.size(), parts[i % parts.size()], lengths[cell % lengths.size()], values[i]);
+  }
+}
+
+void read_part_scores(const ColumnSource& source, std::vector<RunRecord>& records) {
+  const auto read = [&](const std::string& name, const auto& member) {
+    over_parts(source, "part_" + name,
+               [&](size_t row, const std::string& part, int64_t length, double value) {
+                 member(records[row].part_scores[part])[length] = value;
+               });
+  };
+  for (const Score kind : {Score::accuracy, Score::exact_match, Score::loss}) {
+    read(std::string(score_name(kind)),
+         [&](LabelScores& scores) -> NumberByLength& { return scores.of(kind); });
+  }
+  read("ceiling", [](LabelScores& scores) -> NumberByLength& { return scores.ceiling; });
+  read("exact_match_chance",
+       [](LabelScores& scores) -> NumberByLength& { return scores.exact_match_chance; });
+  for (RunRecord& record : records) {
+    if (record.scores.of(Score::bits_per_byte).empty()) continue;
+    for (auto& [part, scores] : record.part_scores) {
+      for (const auto& [length, nats] : scores.of(Score::loss)) {
+        scores.of(Score::bits_per_byte)[length] = nats / std::numbers::ln2;
+      }
+    }
+  }
+}
+
+void read_scores(const ColumnSource& source, std::vector<RunRecord>& records) {
+  const auto read = [&](const std::string& name, const auto& member) {
+    auto scores = by_coordinate(source, name, "test_length", records.size());
+    for (size_t row = 0; row < records.size(); ++row) {
+      member(records[row].scores) = std::move(scores[row]);
+    }
+  };
+  for (size_t i = 0; i < kScoreKinds; ++i) {
+    read(std::string(score_name(static_cast<Score>(i))),
+         [&](LabelScores& scores) -> NumberByLength& { return scores.by_kind[i]; });
+  }
+  read("ceiling", [](LabelScores& scores) -> NumberByLength& { return scores.ceiling; });
+  read("exact_match_chance",
+       [](LabelScores& scores) -> NumberByLength& { return scores.exact_match_chance; });
+  read_part_scores(source, records);
+  const auto ngrams = by_coordinate(source, "ngram_bits_per_byte", "context", records.size());
+  for (size_t row = 0; row < records.size(); ++row) records[row].ngram_bits_per_byte = ngrams[row];
+}
+
 /// Lines `key = value`.
 Settings parse_config(const std::string& config) {
   Settings settings;
@@ -325,8 +385,21 @@ std::string_view parted_quantity_name(PartedQuantity quantity) {
 }
 
 std::string_view score_name(Score score) {
-  static constexpr std::string_view kNames[kScoreKinds] = {"accuracy", "loss", "bits_per_byte"};
+  static constexpr std::string_view kNames[kScoreKinds] = {"accuracy", "exact_match", "loss",
+                                                           "bits_per_byte"};
   return kNames[static_cast<size_t>(score)];
+}
+
+bool PartOrder::operator()(const std::string& a, const std::string& b) const {
+  const auto key = [](const std::string& part) {
+    const size_t equals = std::min(part.find('='), part.size());
+    double number = 0;
+    if (equals < part.size()) {
+      std::from_chars(part.data() + equals + 1, part.data() + part.size(), number);
+    }
+    return std::tuple(std::string_view(part).substr(0, equals), number, std::string_view(part));
+  };
+  return key(a) < key(b);
 }
 
 std::vector<RunRecord> run_records(const Table& table, const std::string& file) {
@@ -351,6 +424,7 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
   put_texts("commit", &RunRecord::commit, false);
   put_texts("matched_key", &RunRecord::matched_key, false);
   put_texts("cpu", &RunRecord::cpu, false);
+  put_texts("score", &RunRecord::primary_score, false);
   put_integers("seed", &RunRecord::seed);
   put_integers("length", &RunRecord::length);
   if (source.has("train_length")) put_integers("train_length", &RunRecord::train_length);
@@ -363,13 +437,7 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
   read_match(source, records);
   read_quantities(source, records);
   read_conditions(source, records);
-  for (size_t i = 0; i < kScoreKinds; ++i) {
-    const std::string name(score_name(static_cast<Score>(i)));
-    const auto scores = by_coordinate(source, name, "test_length", rows);
-    for (size_t row = 0; row < rows; ++row) records[row].scores[i] = scores[row];
-  }
-  const auto ngrams = by_coordinate(source, "ngram_bits_per_byte", "context", rows);
-  for (size_t row = 0; row < rows; ++row) records[row].ngram_bits_per_byte = ngrams[row];
+  read_scores(source, records);
   const auto put_numbers = [&](const std::string& name, double RunRecord::*member) {
     if (!source.has(name)) return;
     const auto& values = source.numbers(name, {"run"});

@@ -37,9 +37,26 @@ struct QuantityInfo {
 const QuantityInfo& quantity_info(Quantity quantity);
 
 /// What a trained model scores at every test length.
-enum class Score : uint8_t { accuracy, loss, bits_per_byte };
-inline constexpr size_t kScoreKinds = 3;
+enum class Score : uint8_t { accuracy, exact_match, loss, bits_per_byte };
+inline constexpr size_t kScoreKinds = 4;
 std::string_view score_name(Score score);
+
+/// What was scored of some labels, at every test length; empty where it was not, or is not known.
+struct LabelScores {
+  std::array<NumberByLength, kScoreKinds> by_kind;
+  NumberByLength ceiling;  // share of the labels whose answer the layers can reach
+  NumberByLength exact_match_chance;
+
+  const NumberByLength& of(Score score) const { return by_kind[static_cast<size_t>(score)]; }
+  NumberByLength& of(Score score) { return by_kind[static_cast<size_t>(score)]; }
+};
+
+/// Parts of a task's labels by what is before "=", then by the number behind it: "pairs=8" comes
+/// before "pairs=16", "context=9-16" before "context=17-32".
+struct PartOrder {
+  bool operator()(const std::string& a, const std::string& b) const;
+};
+using PartScores = std::map<std::string, LabelScores, PartOrder>;
 
 /// What each part of the model takes of: its seconds are exclusive.
 enum class PartedQuantity : uint8_t { training_step_seconds, training_step_flops, forward_seconds };
@@ -65,7 +82,9 @@ struct RunRecord {
   std::array<PartValues, kPartedQuantities> parts{};  // median over repeats
   double probe_flops_per_second = kNotANumber;
   bool machine_loaded = false, machine_shared = false;
-  std::array<NumberByLength, kScoreKinds> scores;
+  LabelScores scores;
+  PartScores part_scores;
+  std::string primary_score;           // that the task's source reports; "" in older files
   NumberByLength ngram_bits_per_byte;  // by bytes of context
   double training_seconds = kNotANumber;
   double chance = kNotANumber;  // accuracy of a guess, where the file says so
@@ -79,7 +98,7 @@ struct LengthStatus {
 };
 void count_run(const RunRecord& record, LengthStatus& status);
 
-/// UserError names the file and the column that is missing or is not as expected. Scores,
+/// UserError names the file and the column that is missing or is not as expected. Scores, parts,
 /// baselines, decoding and provenance may be missing.
 std::vector<RunRecord> run_records(const Table& table, const std::string& file);
 

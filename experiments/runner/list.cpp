@@ -1,5 +1,6 @@
 #include "experiments/runner/list.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -92,6 +93,7 @@ json task_json() {
                    {"summary", task.info.summary},
                    {"source", task.info.source},
                    {"chance", task.info.chance},
+                   {"score", task_score_name(task.info.score)},
                    {"options", options_json(task.options)}});
   }
   return all;
@@ -142,7 +144,10 @@ std::string entry_text(const std::string& kind, const json& entry) {
     text += fmt::format("  {:<20}{}\n", "", entry["command"].get<std::string>());
   }
   if (entry.contains("chance")) {
-    text += fmt::format("  {:<20}chance: {}\n", "", entry["chance"].get<std::string>());
+    std::string score = entry["score"];
+    std::replace(score.begin(), score.end(), '_', ' ');
+    text += fmt::format("  {:<20}score: {}; chance: {}\n", "", score,
+                        entry["chance"].get<std::string>());
   }
   if (entry.contains("checked") && !entry["checked"].get<bool>()) {
     text += fmt::format("  {:<20}not checked against a definition: it has none\n", "");

@@ -182,7 +182,6 @@ void execute_run(const RunConfig& config, const RunHooks& hooks, bool measures, 
   const std::unique_ptr<Task> task = config.make_task();
   result.vocabulary = task->vocabulary();
   result.chance = task->chance(config.run.length);
-  result.bytes = task_entry(config.run.task).info.bytes;
   const ModelSetup setup = config.model_setup(task->vocabulary());
   result.parameters = Transformer(setup, ParameterSet::counting()).parameter_count();
   Transformer model(setup, ParameterSet(static_cast<uint64_t>(config.run.seed)));

@@ -42,7 +42,6 @@ struct RunResult {
   std::vector<LengthScore> scores;
   std::vector<NgramBaseline> baselines;
   double chance = std::numeric_limits<double>::quiet_NaN();
-  bool bytes = false;
   std::string start_time, end_time;
   double seconds = 0;  // of the process that ended the run, from its start
 };

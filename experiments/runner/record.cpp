@@ -15,6 +15,7 @@
 #include "experiments/runner/grid.h"
 #include "kernels/multiply.h"
 #include "kernels/rows.h"
+#include "tasks/task.h"
 
 namespace lengthwise {
 namespace {
@@ -251,7 +252,7 @@ Numbers score_numbers(const std::vector<LengthScore>& scores, const std::vector<
   return numbers;
 }
 
-void add_scores(TableBuilder& t, const RunResult& r) {
+void add_scores(TableBuilder& t, const RunConfig& c, const RunResult& r) {
   std::vector<LengthScore> scores = r.scores;
   std::sort(scores.begin(), scores.end(),
             [](const LengthScore& a, const LengthScore& b) { return a.length < b.length; });
@@ -287,9 +288,13 @@ void add_scores(TableBuilder& t, const RunResult& r) {
   column(
       "exact_match_chance", [](const LabelScore& s) { return s.exact_match_chance; },
       "exact match of a guess without looking");
+  const TaskScore primary = task_entry(c.run.task).info.score;
+  t.text("score", std::string(task_score_name(primary)),
+         "the score that the task's source reports");
   Numbers bits;
   for (const LengthScore& score : scores) {
-    bits.push_back(r.bytes ? score.all.loss / std::numbers::ln2 : kAbsent);
+    const bool of_bytes = primary == TaskScore::bits_per_byte;
+    bits.push_back(of_bytes ? score.all.loss / std::numbers::ln2 : kAbsent);
   }
   t.numbers("bits_per_byte", {"test_length"}, bits, "1", "cross-entropy in bits, of byte tasks");
   t.number("chance", r.chance, "1", "accuracy of a guess without looking");
@@ -345,7 +350,7 @@ Table record_table(const RunConfig& config, uint64_t id, uint64_t data_hash, con
   add_identity(t, config, result);
   add_cost(t, config, end, result);
   add_training(t, config, end, result);
-  add_scores(t, result);
+  add_scores(t, config, result);
   add_provenance(t, config, data_hash, result);
   return t.table;
 }

@@ -13,6 +13,7 @@ class Copy final : public LetterTask {
             .summary = "the letters before the separator once more",
             .source = "Kazemnejad et al. 2023, arXiv:2305.19466",
             .chance = "1 in the alphabet and the end",
+            .score = TaskScore::exact_match,
             .labels_next = true};
   }
 

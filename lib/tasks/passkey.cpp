@@ -61,6 +61,7 @@ class Passkey final : public Task {
             .summary = "a number hidden in filler, at every depth",
             .source = "Mohtashami, Jaggi 2023, arXiv:2305.16300",
             .chance = "1 in 10 digits",
+            .score = TaskScore::exact_match,
             .labels_next = true};
   }
 

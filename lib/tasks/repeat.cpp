@@ -22,6 +22,7 @@ class Repeat final : public LetterTask {
             .summary = "a letter before the separator as often as it stands there",
             .source = "Kazemnejad et al. 2023, arXiv:2305.19466",
             .chance = "1 in the alphabet and the end",
+            .score = TaskScore::exact_match,
             .labels_next = true};
   }
 

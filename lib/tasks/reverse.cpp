@@ -15,6 +15,7 @@ class Reverse final : public LetterTask {
             .summary = "the letters before the separator from the last to the first",
             .source = "Kazemnejad et al. 2023, arXiv:2305.19466",
             .chance = "1 in the alphabet and the end",
+            .score = TaskScore::exact_match,
             .labels_next = true};
   }
 

@@ -16,6 +16,7 @@ class Sort final : public LetterTask {
             .summary = "the letters before the separator in the order of the alphabet",
             .source = "Kazemnejad et al. 2023, arXiv:2305.19466",
             .chance = "1 in the alphabet and the end",
+            .score = TaskScore::exact_match,
             .labels_next = true};
   }
 

@@ -93,10 +93,19 @@ class Task {
   virtual uint64_t data_hash() const { return 0; }
 };
 
+/// The score that a task's source reports of it, and by which models are ranked: labels predicted
+/// right, examples whose every label is, or the loss of a task of bytes.
+enum class TaskScore : uint8_t { accuracy, exact_match, bits_per_byte };
+/// "accuracy", "exact_match", "bits_per_byte".
+constexpr std::string_view task_score_name(TaskScore score) {
+  constexpr std::string_view kNames[] = {"accuracy", "exact_match", "bits_per_byte"};
+  return kNames[static_cast<size_t>(score)];
+}
+
 struct TaskInfo {
   std::string_view name, summary, source;
-  std::string_view chance;   // how its chance comes about
-  bool bytes = false;        // the loss is one of bytes: bits per byte are reported
+  std::string_view chance;  // how its chance comes about
+  TaskScore score = TaskScore::accuracy;
   bool labels_next = false;  // each label is the token that follows: an encoder would see it
 };
 

@@ -33,7 +33,7 @@ class Text final : public Task {
             .summary = "next byte of a file of yours",
             .source = "",
             .chance = "1 in 256 bytes",
-            .bytes = true,
+            .score = TaskScore::bits_per_byte,
             .labels_next = true};
   }
 

@@ -5,16 +5,19 @@ from pathlib import Path
 from matplotlib.colors import Normalize
 
 from figures import comparison as data
-from figures.paper import GREY, heading, ink, look, panels, plt, save
+from figures.paper import GREY, SHARES, heading, ink, look, panels, plt, save
 
-MAPS = {"accuracy": "cividis", "bits_per_byte": "cividis_r", "loss": "cividis_r"}  # bright is better
+def colour_map(kind: str):
+    return plt.get_cmap("cividis" if kind in SHARES else "cividis_r")  # bright is better
 
 
 def rows_of(found: dict, kind: str) -> list[tuple]:
-    """Label, length of training, number of the group, and points of each model that has a score."""
+    """Label, length of training, number of the group, and points of each model ranked by this score."""
     labels = [group["label"] for group in found["groups"]]
-    rows = [(line["label"], line["train_length"], labels.index(line["group"]), line,
-             data.score_points(line, kind)) for line in found["scores"]]
+    names = data.model_names(found)
+    rows = [(names[line["label"]], line["train_length"], labels.index(line["group"]), line,
+             data.score_points(line, kind)) for line in data.chosen_lines(found)
+            if data.primary(line) == kind]
     return [row for row in rows if row[-1]]
 
 
@@ -33,8 +36,8 @@ def text_colour(background: tuple) -> str:
 def draw_grid(axes, rows: list[tuple], kind: str) -> None:
     lengths = sorted({point["test_length"] for *_, points in rows for point in points})
     values = [point["value"] for *_, points in rows for point in points]
-    norm = Normalize(0, 1) if kind == "accuracy" else Normalize(min(values), max(values))
-    colours = plt.get_cmap(MAPS[kind])
+    norm = Normalize(0, 1) if kind in SHARES else Normalize(min(values), max(values))
+    colours = colour_map(kind)
     for row, (label, train_length, _, line, points) in enumerate(rows):
         for point in points:
             column = lengths.index(point["test_length"])
@@ -44,8 +47,10 @@ def draw_grid(axes, rows: list[tuple], kind: str) -> None:
             text = {"color": text_colour(colour), "ha": "center", "va": "center"}
             axes.text(column, row, f"{point['value']:.3f}", fontsize=8, **text)
             if point["low"] is not None and point["high"] is not None:
-                axes.text(column, row + 0.3, f"± {(point['high'] - point['low']) / 2:.2g}", fontsize=6,
+                axes.text(column, row + 0.3, f"± {(point['high'] - point['low']) / 2:.3f}", fontsize=6,
                           **text)
+            if data.is_limited(point):
+                axes.text(column, row - 0.32, f"of {point['ceiling']:.3f}", fontsize=6, **text)
         if train_length in lengths and len(lengths) > 1:
             axes.add_patch(plt.Rectangle((lengths.index(train_length) - 0.44, row - 0.44), 0.88, 0.88,
                                          fill=False, edgecolor="#D55E00", linewidth=1.6))
@@ -70,15 +75,19 @@ def draw_dots(axes, found: dict, rows: list[tuple], kind: str) -> None:
             axes.plot([point["low"], point["high"]], [place, place], color=colour, linewidth=1.2)
         axes.plot(point["value"], place, color=colour, marker=marker, markersize=7,
                   markeredgecolor="white")
+        if data.is_limited(point):
+            axes.plot([point["ceiling"]] * 2, [place - 0.36, place + 0.36], color=colour, linewidth=1.1,
+                      linestyle=(0, (3, 1.5)))
         said = "  ".join(filter(None, [f"{point['value']:.3f}", solved_text(line)]))
         axes.annotate(said, (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0), va="center",
                       textcoords="offset points", fontsize=7.5, color=ink(colour))
-    chance = found.get("chance")
-    if kind == "accuracy":
+    if kind in SHARES:
         axes.set_xlim(-0.02, 1.02)
-        if chance:
-            axes.axvline(chance, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)))
-            axes.annotate("chance", (chance, 1), xycoords=("data", "axes fraction"), xytext=(3, 2),
+        chances = [data.chance_of(row[3], kind, row[-1][0]["test_length"]) for row in rows]
+        chances = [found["chance"]] if kind == "accuracy" and found.get("chance") else chances
+        if None not in chances and max(chances) - min(chances) < 0.01:
+            axes.axvline(chances[0], color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+            axes.annotate("chance", (chances[0], 1), xycoords=("data", "axes fraction"), xytext=(3, 2),
                           textcoords="offset points", fontsize=7, color=GREY)
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -90,18 +99,27 @@ def draw_dots(axes, found: dict, rows: list[tuple], kind: str) -> None:
 
 
 def draw(found: dict, stem: Path) -> list[Path] | None:
-    kind = data.score_kind(found)
-    if kind is None:
+    """A panel for each score by which the file's tasks rank models."""
+    kinds = data.score_kinds(found)
+    if not kinds:
         return None
-    rows = rows_of(found, kind)
-    lengths = {point["test_length"] for *_, points in rows for point in points}
-    width = 2.2 + 0.85 * max(4, len(lengths))
-    figure, grid = panels(1, 1, max(5.5, width), 0.9 + 0.42 * len(rows))
-    if len(lengths) > 1:
-        draw_grid(grid[0, 0], rows, kind)
-    else:
-        draw_dots(grid[0, 0], found, rows, kind)
-    several = any(line.get("seeds") and len(line["seeds"]) > 1 for _, _, _, line, _ in rows)
-    name = data.score_name(kind)
-    heading(figure, found, name + (", mean over seeds and 95 % interval" if several else ""))
+    rows = {kind: rows_of(found, kind) for kind in kinds}
+    points = [point for of_kind in rows.values() for *_, along in of_kind for point in along]
+    lengths = {point["test_length"] for point in points}
+    width, most = 2.2 + 0.85 * max(4, len(lengths)), max(map(len, rows.values()))
+    figure, grid = panels(len(kinds), 1, max(5.5, width), 0.9 + 0.42 * most)
+    for axes, kind in zip(grid.flat, kinds):
+        if len({point["test_length"] for *_, along in rows[kind] for point in along}) > 1:
+            draw_grid(axes, rows[kind], kind)
+        else:
+            draw_dots(axes, found, rows[kind], kind)
+        if len(kinds) > 1:
+            axes.set_title(data.score_name(kind), pad=8)
+    lines = [line for of_kind in rows.values() for _, _, _, line, _ in of_kind]
+    several = any(len(line.get("seeds") or []) > 1 for line in lines)
+    name = " and ".join(data.score_name(kind) for kind in kinds)
+    limited = any(data.is_limited(point) for point in points)
+    heading(figure, found, "; ".join(filter(None, [
+        name + (", mean over seeds and 95 % interval" if several else ""),
+        ("of: " if len(lengths) > 1 else "dashed: ") + "the ceiling of what the layers can reach" if limited else "", data.left_out_note(found)])))
     return save(figure, stem)

@@ -6,10 +6,12 @@ absent or null (an older file, one seed, no training): readers then get an empty
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+RATE = "train.learning_rate"
 PROGRAM = ROOT / "build" / "release" / "lengthwise"
 
 
@@ -74,32 +76,94 @@ def crossings(comparison: dict, quantity: str) -> list[dict]:
             if entry["quantity"] == quantity and entry.get("length") and entry.get("reference")]
 
 
+def points_along(lengths: list[int], kind: str, summary: dict) -> list[dict]:
+    """{test_length, value, low, high, seeds: [value per seed]} where `summary` has a mean of this score."""
+    absent = [None] * len(lengths)
+    mean, low, high = ((summary.get(key) or {}).get(kind) or absent for key in ("mean", "low", "high"))
+    seeds = [seed.get(kind) or absent for seed in summary.get("seeds") or []]
+    known = dict(zip(summary.get("test_length") or [], summary.get("ceiling") or []))
+    return [{"test_length": length, "value": mean[i], "low": low[i], "high": high[i],
+             "ceiling": known.get(length),
+             "seeds": [values[i] for values in seeds if values[i] is not None]}
+            for i, length in enumerate(lengths)]
+
+
 def score_points(line: dict, kind: str) -> list[dict]:
-    """The test lengths of a score line: {test_length, value, low, high, seeds: [value per seed]}.
+    """The test lengths of a score line: {test_length, value, low, high, ceiling, seeds: [value per seed]}.
 
     The value is the mean over seeds where compare gives one, else its median.
     """
     entries = line.get(kind) or []
-    at = lambda key, i: ((line.get(key) or {}).get(kind) or [None] * len(entries))[i]
-    points = []
-    for i, entry in enumerate(entries):
-        seeds = [(seed.get(kind) or [None] * len(entries))[i] for seed in line.get("seeds") or []]
-        mean = at("mean", i)
-        points.append({"test_length": entry["test_length"],
-                       "value": entry["value"] if mean is None else mean,
-                       "low": at("low", i), "high": at("high", i),
-                       "seeds": [value for value in seeds if value is not None]})
+    points = points_along([entry["test_length"] for entry in entries], kind, line)
+    for point, entry in zip(points, entries):
+        if point["value"] is None:
+            point["value"] = entry["value"]
     return [point for point in points if point["value"] is not None]
 
 
-def score_kind(comparison: dict) -> str | None:
-    """The score that tells most: bits per byte of text, else accuracy; None if nothing was trained."""
-    for kind in ("bits_per_byte", "accuracy"):
-        if any(score_points(line, kind) for line in comparison.get("scores") or []):
-            return kind
-    return None
+def part_points(part: dict, kind: str) -> list[dict]:
+    """The same of one part of a score line."""
+    points = points_along(part["test_length"], kind, part)
+    return [point for point in points if point["value"] is not None]
+
+
+def is_limited(point: dict) -> bool:
+    """Whether the layers cannot reach every answer there."""
+    return point["ceiling"] is not None and point["ceiling"] < 1
+
+
+def primary(line: dict) -> str:
+    """The score by which models of this line's task are ranked."""
+    in_bits = any(entry["value"] is not None for entry in line.get("bits_per_byte") or [])
+    return line.get("primary") or ("bits_per_byte" if in_bits else "accuracy")
+
+
+def chosen_lines(comparison: dict) -> list[dict]:
+    """The score lines without those of learning rates that did worse than another on the choosing seed."""
+    return [line for line in comparison.get("scores") or [] if line.get("chosen", True)]
+
+
+def without(label: str, key: str, value: str | None) -> str:
+    """A label without this setting, which it names in full or by its last part."""
+    names = f"{re.escape(key)}|{re.escape(key.rsplit('.', 1)[-1])}"
+    return re.sub(rf" ({names})={re.escape(value or '')}(?= |$)", "", label)
+
+
+def model_names(comparison: dict) -> dict[str, str]:
+    """The labels of the chosen score lines -> what figures call them: without the learning rate that was
+    chosen for each, where that tells them apart."""
+    lines = chosen_lines(comparison)
+    labels = [line["label"] for line in lines]
+    short = [without(line["label"], RATE, line.get("learning_rate")) for line in lines]
+    return dict(zip(labels, short if len(set(short)) == len(set(labels)) else labels))
+
+
+def left_out_note(comparison: dict) -> str:
+    """What `chosen_lines` leaves out, in words; '' where it leaves out nothing."""
+    others = len(comparison.get("scores") or []) - len(chosen_lines(comparison))
+    lines = "line" if others == 1 else "lines"
+    return f"{others} {lines} of learning rates that were not chosen left out" if others else ""
+
+
+def score_kinds(comparison: dict) -> list[str]:
+    """The scores that tell most: those by which the trained models' tasks rank them."""
+    kinds = [primary(line) for line in chosen_lines(comparison) if score_points(line, primary(line))]
+    return [kind for kind in ("bits_per_byte", "accuracy", "exact_match") if kind in kinds]
 
 
 def score_name(kind: str) -> str:
     return {"bits_per_byte": "bits per byte of held-out text", "accuracy": "accuracy",
-            "loss": "loss"}[kind]
+            "exact_match": "exact match", "loss": "loss"}[kind]
+
+
+def chance_of(line: dict, kind: str, length: int) -> float | None:
+    """What a guess without looking scores; None where that is not known."""
+    if kind == "accuracy":
+        return line.get("chance")
+    known = dict(zip(line.get("test_length") or [], line.get("exact_match_chance") or []))
+    return known.get(length) if kind == "exact_match" else None
+
+
+def task_of(comparison: dict, line: dict) -> str:
+    groups = {group["label"]: group for group in comparison["groups"]}
+    return groups[line["group"]].get("task") or ""

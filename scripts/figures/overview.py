@@ -8,12 +8,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from figures import comparison
 from figures.comparison import UserError
 from figures.paper import STYLE, finish_axes, ink, label_ends, look, plt, save, slope_guides
 from figures.style import bytes_text, flops_text, seconds_text
 from figures.sweep_config import settings_of
 
 OK = 0  # status of a run that ended as it should
+SCORES = ("accuracy", "exact_match", "loss", "bits_per_byte", "curve_validation_accuracy")
 
 
 def read_results(path: Path) -> dict:
@@ -46,6 +48,26 @@ def read_results(path: Path) -> dict:
     return data
 
 
+def with_chosen_scores(data: dict, file: Path, program: Path | None) -> dict:
+    """Where runs differ in the learning rate: the scores of the rate alone that compare chose, on the
+    seeds that did not choose it."""
+    rates = {settings_of(str(config)).get(comparison.RATE) for config in data.get("config", [])}
+    if len(rates) < 2 or "run_id" not in data:
+        return data
+    try:
+        found = comparison.compare(file, program)
+    except UserError as error:
+        return data | {"said": f"every learning rate, since none can be chosen: {error}"}
+    if not comparison.left_out_note(found):
+        return data
+    reported = {seed.get("run_id") for line in comparison.chosen_lines(found)
+                for seed in line.get("seeds") or []}
+    kept = np.array([run in reported for run in data["run_id"]])
+    masked = {name: np.where(kept.reshape(-1, *[1] * (data[name].ndim - 1)), data[name], np.nan)
+              for name in SCORES if name in data}
+    return data | masked | {"said": comparison.left_out_note(found), "chosen": True}
+
+
 def splitting_keys(data: dict, runs: np.ndarray, settings: list) -> list:
     """Keys of the config in which runs differ that are alike in variant, scheme, norm, length and seed."""
     first: dict = {}
@@ -63,7 +85,8 @@ def groups_of(data: dict) -> dict:
     keys = keys or ["attention"]
     runs = np.arange(len(data["status"]))
     settings = [settings_of(str(config)) for config in data.get("config", [""] * len(data["status"]))]
-    splitting = splitting_keys(data, runs, settings)
+    splitting = [key for key in splitting_keys(data, runs, settings)
+                 if key != comparison.RATE or "chosen" not in data]
     groups: dict = {}
     for i in runs:
         names = [str(data[key][i]) for key in keys]
@@ -219,9 +242,12 @@ def draw_scores(axes, data: dict, groups: dict) -> None:
         draw_curves(axes, data, groups)
         return
     in_bits = "bits_per_byte" in data and np.isfinite(data["bits_per_byte"]).any()
-    name = "bits_per_byte" if in_bits else "accuracy"
-    title = "Bits per byte on held-out text" if in_bits else "Accuracy"
-    ends, lengths = [], set()
+    trained_runs = data["train_length"] > 0
+    exact = set(data["score"][trained_runs]) == {"exact_match"} if "score" in data else False
+    name = "bits_per_byte" if in_bits else "exact_match" if exact else "accuracy"
+    title = {"bits_per_byte": "Bits per byte on held-out text", "exact_match": "Exact match",
+             "accuracy": "Accuracy"}[name]
+    ends, lengths, limited = [], set(), False
     for number, (label, indices) in enumerate(groups.items()):
         colour, marker = look(number)
         xs, middle, low, high = scores(data, indices, name)
@@ -231,12 +257,17 @@ def draw_scores(axes, data: dict, groups: dict) -> None:
                       elinewidth=0.8, capsize=1.8, markeredgecolor="white", markeredgewidth=0.5)
         ends.append((xs[-1], middle[-1], label, colour))
         lengths.update(xs)
+        ceiling_xs, ceiling, *_ = scores(data, indices, "ceiling")
+        if (ceiling < 1).any() and not in_bits:
+            axes.plot(ceiling_xs, ceiling, color=colour, linewidth=1, linestyle=(0, (5, 3)))
+            limited = True
     if not ends:
         axes.axis("off")
         axes.text(0.5, 0.5, "no run of this file was trained", ha="center", color="#6f6f6f",
                   transform=axes.transAxes)
         return
-    finish_axes(axes, title, sorted(lengths))
+    finish_axes(axes, title + (" (dashed: ceiling)" if limited else ""),
+                sorted(lengths))
     if in_bits and "ngram_bits_per_byte" in data:
         for context, bits in zip(data["context"], np.nanmedian(data["ngram_bits_per_byte"], axis=0)):
             axes.axhline(bits, color="#9a9a9a", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
@@ -273,5 +304,5 @@ def draw(data: dict, stem: Path) -> list:
     batch = ", ".join(str(b) for b in sorted(set(data["batch"])))
     shared = "" if len(set(data["position"])) > 1 else f"; positions: {data['position'][0]}"
     figure.text(0.02, 0.937, f"{cpu}, {threads} threads; batch {batch}{shared}; median, and range of "
-                "the repeats", fontsize=8, color="#555555")
+                "the repeats" + (f"; {data['said']}" if "said" in data else ""), fontsize=8, color="#555555")
     return save(figure, stem)

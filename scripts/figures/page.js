@@ -67,7 +67,7 @@
   // The range of an axis in its own coordinates, of all variants, so that hiding one moves nothing.
   function full_range(figure, axis) {
     const log = is_log(figure, axis);
-    const roles = axis === "x" ? ["line"] : ["line", "band", "guide", "baseline", "seed"];
+    const roles = axis === "x" ? ["line"] : ["line", "band", "guide", "baseline", "ceiling", "seed"];
     const all = (of) => figure.traces.filter(({ meta }) => of.includes(meta.role)).flatMap((trace) => trace[axis]);
     const lines = all(["line"]), bounds = [Math.min(...lines) / 4, Math.max(...lines) * 4];
     const values = all(roles.filter((role) => log || role !== "guide")).concat(axis === "x" ? figure.lengths : [])

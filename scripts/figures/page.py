@@ -62,7 +62,7 @@ def render(comparison: dict, export: dict) -> str:
     config = sweep_config([run.get("config") or "" for run in export["runs"]])
     figures = {"scaling": page_figures.scaling_figures(comparison),
                "parts": page_figures.parts_figures(comparison),
-               "accuracy": [f for f in [page_figures.accuracy_figure(comparison)] if f],
+               "accuracy": page_figures.accuracy_figures(comparison),
                "pareto": page_figures.pareto_figures(comparison)}
     labels = [group["label"] for group in comparison["groups"]]
     looks = [style.place(number) for number in range(len(labels))]
@@ -77,14 +77,16 @@ def render(comparison: dict, export: dict) -> str:
     environment_ = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER), autoescape=True,
                                       trim_blocks=True, lstrip_blocks=True,
                                       undefined=jinja2.StrictUndefined)
+    limited = any(trace["meta"]["role"] == "ceiling" for figure in figures["accuracy"]
+                  for trace in figure["traces"])
     present = lambda *found: [table for table in found if table]
     return environment_.get_template("page.html").render(
         title=comparison.get("study") or Path(comparison["file"]).stem, comparison=comparison,
-        summary=comparison.get("summary") or [], notes=comparison.get("notes") or [], labels=labels,
-        figures=figures, part_quantities=[(name, style.quantity_name(name)) for name in quantities],
+        summary=comparison.get("summary") or [], notes=present(*comparison.get("notes") or [], data.left_out_note(comparison)), labels=labels,
+        figures=figures, limited=limited, part_quantities=[(name, style.quantity_name(name)) for name in quantities],
         part_names=[style.PART_NAMES[part] for part in style.PARTS],
-        main_tables=present(tables.exponents(comparison), tables.scores(comparison),
-                            tables.paired_differences(comparison), tables.pareto(comparison)),
+        main_tables=present(tables.exponents(comparison), *tables.scores(comparison),
+                            tables.score_parts(comparison), tables.paired_differences(comparison), tables.pareto(comparison)),
         more_tables=present(tables.crossovers(comparison), *tables.values(comparison),
                             *tables.parts(comparison)),
         runs=tables.runs(export), environment=environment(comparison, export), config=config,

@@ -165,30 +165,46 @@ def parts_figures(comparison: dict) -> list[dict]:
     return figures
 
 
+def ceiling_text(point: dict) -> str:
+    """What the layers can reach, where that is not all."""
+    return f", ceiling {text_of(point['ceiling'])}" if data.is_limited(point) else ""
+
+
 def score_text(label: str, point: dict, kind: str) -> str:
     spread = f"<br>{len(point['seeds'])} seeds" if point["seeds"] else ""
     return (f"<b>{label}</b> at {count_text(point['test_length'])} tokens<br>{kind} "
-            f"{text_of(point['value'])} {interval_text(point['low'], point['high'])}{spread}")
+            f"{text_of(point['value'])} {interval_text(point['low'], point['high'])}"
+            f"{ceiling_text(point)}{spread}")
 
 
-def accuracy_figure(comparison: dict) -> dict | None:
-    """The score at every test length, a line for each trained model with its interval over seeds."""
-    kind = data.score_kind(comparison)
-    if kind is None:
-        return None
+def accuracy_figures(comparison: dict) -> list[dict]:
+    return [accuracy_figure(comparison, kind) for kind in data.score_kinds(comparison)]
+
+
+def accuracy_figure(comparison: dict, kind: str) -> dict:
+    """The score at every test length, a line for each model that its task ranks by it, with its interval
+    over seeds, and the ceiling of what its layers can reach, dashed."""
     labels = [group["label"] for group in comparison["groups"]]
-    bands, lines, lengths = [], [], set()
-    for line in comparison["scores"]:
+    bands, lines, lengths, chances = [], [], set(), []
+    ranked = [line for line in data.chosen_lines(comparison) if data.primary(line) == kind]
+    for line in ranked:
         points = data.score_points(line, kind)
         if not points:
             continue
         number = labels.index(line["group"])
         xs = [point["test_length"] for point in points]
         lengths.update(xs)
+        chances += [data.chance_of(line, kind, x) for x in xs]
         bands.append(band_trace(number, xs, [p["low"] for p in points], [p["high"] for p in points]))
         lines.append(line_trace(number, line["label"], xs, [p["value"] for p in points],
                                 [score_text(line["label"], p, data.score_name(kind))
                                  for p in points]))
+        if any(map(data.is_limited, points)):
+            known = [p for p in points if p["ceiling"] is not None]
+            lines.append({"type": "scatter", "mode": "lines", "x": [p["test_length"] for p in known],
+                          "y": [p["ceiling"] for p in known], "hoverinfo": "skip",
+                          "showlegend": False, "line": {"width": 1.5, "dash": "6px,4px"},
+                          "meta": {"variant": number, "role": "ceiling"}})
         seeds = [(p["test_length"], value) for p in points for value in p["seeds"]]
         if len(seeds) > len(points):
             lines.append({"type": "scatter", "mode": "markers", "x": [s[0] for s in seeds],
@@ -199,16 +215,16 @@ def accuracy_figure(comparison: dict) -> dict | None:
     baselines = [(entry["bits_per_byte"], f"{entry['context_bytes']}-byte n-gram")
                  for entry in comparison.get("ngram_bits_per_byte") or []
                  if kind == "bits_per_byte" and entry["bits_per_byte"] is not None]
-    if kind == "accuracy" and comparison.get("chance"):
-        baselines.append((comparison["chance"], "chance"))
+    if None not in chances and max(chances) - min(chances) < 0.01:
+        baselines.append((chances[0], "chance"))
     for value, name in baselines:
         lines.append({"type": "scatter", "mode": "lines", "x": span, "y": [value, value],
-                      "name": name, "showlegend": False, "line": {"width": 1, "dash": "6px,4px"},
+                      "name": name, "showlegend": False, "line": {"width": 1, "dash": "2px,3px"},
                       "hoverinfo": "skip", "meta": {"role": "baseline"}})
-    trained = sorted({line["train_length"] for line in comparison["scores"]
-                      if line.get("train_length")})
+    trained = sorted({line["train_length"] for line in ranked if line.get("train_length")})
     title = data.score_name(kind)
-    return {"id": "accuracy", "title": title[0].upper() + title[1:], "unit": "",
+    return {"id": "accuracy" if kind == data.score_kinds(comparison)[0] else f"accuracy-{kind}",
+            "title": title[0].upper() + title[1:], "unit": "",
             "lengths": sorted(lengths), "x_title": "tokens of the test", "scalable": False,
             "trained": trained if len(lengths) > 1 else [], "failure_rows": 0,
             "traces": [trace for trace in bands if trace] + lines}
@@ -243,7 +259,7 @@ def pareto_figures(comparison: dict) -> list[dict]:
             trace["marker"] = {"symbol": trace["marker"]["symbol"] + hollow, "size": 12}
             traces.append(trace | {"mode": "markers"})
         score = points[0]["score"]
-        better = "" if score == "accuracy" else " (less is better)"
+        better = "" if score in ("accuracy", "exact_match") else " (less is better)"
         figures.append({"id": f"pareto-{cost}", "title": f"Score against {name}", "lengths": [],
                         "unit": "", "x_unit": unit, "x_title": name, "scalable": False,
                         "y_title": score.replace("_", " ") + better, "failure_rows": 0,

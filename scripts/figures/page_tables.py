@@ -99,31 +99,60 @@ def crossovers(comparison: dict) -> Table | None:
                  ["finding", "quantity", "status", "tokens", "95 % interval", "batching"], rows)
 
 
-def scores(comparison: dict) -> Table | None:
-    kind = data.score_kind(comparison)
-    if kind is None:
-        return None
-    lines = comparison["scores"]
-    lengths = sorted({p["test_length"] for line in lines for p in data.score_points(line, kind)})
+def score_cell(point: dict | None) -> str:
+    """'0.913 [0.900, 0.926] of 0.95', which is the ceiling; without what is not known."""
+    if point is None:
+        return ""
+    ceiling = f"of {text_of(point['ceiling'])}" if data.is_limited(point) else ""
+    return " ".join(filter(None, [text_of(point["value"]), interval_text(point["low"], point["high"]),
+                                  ceiling]))
+
+
+def ceiling_caption(points: list[dict]) -> str:
+    return ("; 'of' is the ceiling: the share of answers that the layers can reach"
+            if any(map(data.is_limited, points)) else "")
+
+
+def scores(comparison: dict) -> list[Table]:
+    """Of each score by which tasks rank models a table, of the chosen learning rates."""
+    return [scores_by(comparison, kind) for kind in data.score_kinds(comparison)]
+
+
+def scores_by(comparison: dict, kind: str) -> Table:
+    lines = [line for line in data.chosen_lines(comparison) if data.primary(line) == kind]
+    drawn = [point for line in lines for point in data.score_points(line, kind)]
+    lengths = sorted({point["test_length"] for point in drawn})
     rows = []
     for line in lines:
         points = {p["test_length"]: p for p in data.score_points(line, kind)}
-        cells = [" ".join(filter(None, [text_of(points[n]["value"]),
-                                        interval_text(points[n]["low"], points[n]["high"])]))
-                 if n in points else "" for n in lengths]
         trained = line.get("trained", line.get("ok"))
         solved = f"{line['solved']} of {trained}" if line.get("solved") is not None else ""
         reach = line.get("effective_length") or {}
         longest = count_text(reach["length"]) if reach.get("length") else ""
-        rate = line.get("learning_rate") or ""
-        chosen = " (chosen)" if rate and line.get("chosen") else ""
-        rows.append([line["label"], count_text(line["train_length"]), f"{rate}{chosen}",
-                     str(trained or ""), solved, longest, *cells])
+        rows.append([line["label"], count_text(line["train_length"]), line.get("learning_rate") or "",
+                     str(trained or ""), solved, longest, *(score_cell(points.get(n)) for n in lengths)])
     title = data.score_name(kind)
-    return Table("scores", f"{title[0].upper() + title[1:]} by tokens of the test: mean over seeds, "
-                 "95 % interval where there are several",
+    return Table(f"scores-{kind}", f"{title[0].upper() + title[1:]} by tokens of the test: mean over "
+                 "seeds, 95 % interval where there are several" + ceiling_caption(drawn),
                  ["model", "trained at", "learning rate", "seeds", "solved", "effective length",
                   *map(count_text, lengths)], rows)
+
+
+def score_parts(comparison: dict) -> Table | None:
+    """Models by parts of the test, in the score by which their task ranks them."""
+    lines = [line for line in data.chosen_lines(comparison) if line.get("parts")]
+    found = {(number, point["test_length"], part["part"]): point
+             for number, line in enumerate(lines) for part in line["parts"]
+             for point in data.part_points(part, data.primary(line))}
+    cells = list(dict.fromkeys((length, part) for _, length, part in
+                               sorted(found, key=lambda cell: cell[1])))
+    if not cells:
+        return None
+    rows = [[line["label"], data.primary(line).replace("_", " "),
+             *(score_cell(found.get((number, *cell))) for cell in cells)]
+            for number, line in enumerate(lines)]
+    return Table("parts-of-scores", "Scores by part of the test" + ceiling_caption(list(found.values())),
+                 ["model", "score", *(f"{count_text(length)}, {part}" for length, part in cells)], rows)
 
 
 def paired_differences(comparison: dict) -> Table | None:

@@ -1,5 +1,6 @@
 """What the figures on paper share: their style, axes over lengths, labels at the lines' ends, saving."""
 
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -20,6 +21,7 @@ STYLE = {
     "svg.hashsalt": "lengthwise", "hatch.linewidth": 0.6,
 }
 GREY, PALE = "#6f6f6f", "#9a9a9a"
+SHARES = ("accuracy", "exact_match")  # scores from 0 to 1
 
 
 def look(number: int) -> tuple:
@@ -104,16 +106,89 @@ def finish_axes(axes, title: str, lengths: list, log_base: int = 0, formatter=No
     axes.set_axisbelow(True)
 
 
+def interval_in(kind: str, point: dict) -> tuple | None:
+    """The interval of a point's mean, of a share within what a share can be; None where an end is open."""
+    if point["low"] is None or point["high"] is None:
+        return None
+    return (max(0, point["low"]), min(1, point["high"])) if kind in SHARES else (point["low"],
+                                                                                point["high"])
+
+
+def draw_interval(axes, xs: list, points: list[dict], kind: str, colour: str) -> None:
+    """The interval of each point's mean: a band along several, a bar at one."""
+    known = [(x, *interval_in(kind, point)) for x, point in zip(xs, points)
+             if interval_in(kind, point)]
+    if len(known) > 1:
+        axes.fill_between(*zip(*known), color=colour, alpha=0.16, linewidth=0)
+    for x, low, high in known if len(known) == 1 else []:
+        axes.plot([x, x], [low, high], color=colour, linewidth=1.2)
+
+
+def draw_seeds(axes, xs: list, points: list[dict], colour: str) -> None:
+    """Every seed as a small dot, where there are several."""
+    dots = [(x, value) for x, point in zip(xs, points) if len(point["seeds"]) > 1
+            for value in point["seeds"]]
+    axes.plot([x for x, _ in dots], [value for _, value in dots], linestyle="none", marker=".",
+              color=colour, markersize=4, alpha=0.6)
+
+
+def draw_ceiling(axes, xs: list, points: list[dict], colour: str) -> bool:
+    """What the layers can reach, dashed, where that is not all; whether it was drawn."""
+    known = [(x, point["ceiling"]) for x, point in zip(xs, points) if point["ceiling"] is not None]
+    if not any(ceiling < 1 for _, ceiling in known):
+        return False
+    axes.plot(*zip(*known), color=colour, linewidth=1, linestyle=(0, (5, 3)), marker="_", markersize=9)
+    return True
+
+
+def spaced_axis(axes, xs: list) -> None:
+    """Ticks at these values; logarithmic where they rise by factors rather than by steps."""
+    ratios = [b / a if a > 0 else 0 for a, b in zip(xs, xs[1:])]
+    if len(xs) > 1 and min(ratios) >= 1.4:
+        axes.set_xscale("log", base=2 if max(ratios) < 5 else 10)
+    axes.set_xticks(xs, [f"{x:g}" for x in xs])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.margins(x=0.06)
+
+
+def finish_scores(axes, kind: str, chances: list) -> None:
+    """The axis of a score: a share from 0 to 1, with what a guess scores dotted where all agree."""
+    axes.set_ylabel(kind.replace("_", " "))
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    if kind not in SHARES:
+        axes.margins(y=0.1)
+        return
+    axes.set_ylim(-0.03, 1.05)
+    known = [chance for chance in chances if chance is not None]
+    if known and max(known) - min(known) < 0.01:
+        axes.axhline(known[0], color=GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+        axes.annotate("chance", (1, known[0]), xycoords=("axes fraction", "data"), xytext=(-2, 2),
+                      textcoords="offset points", fontsize=7, color=GREY, ha="right")
+
+
 def heading(figure, found: dict, said: str) -> None:
-    """The title of a figure, and under it the machine and what is drawn."""
+    """The title of a figure, and under it the machine and what is drawn, in as many lines as it takes."""
     name = found.get("study") or Path(found["file"]).stem
     cpus, threads = (", ".join(found.get(key) or {"unknown": 0}) for key in ("cpus", "threads"))
     batching = ", ".join(dict.fromkeys(group.get("batching") or "" for group in found["groups"]))
+    text = f"{cpus}, {threads} threads{'; ' if batching else ''}{batching}; {said}"
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(text, max(40, int(width * 15)))
+    if len(lines) > 1:
+        height += 0.15 * (len(lines) - 1)
+        figure.set_size_inches(width, height)
+        leave_room(figure, 0.6 + 0.15 * (len(lines) - 1))
     figure.suptitle(f"How attention scales: {name}", x=0.02, y=0.99, ha="left", va="top", fontsize=12,
                     fontweight="bold")
-    inch = 1 / figure.get_figheight()
-    figure.text(0.02, 0.99 - 0.24 * inch, f"{cpus}, {threads} threads{'; ' if batching else ''}{batching}; "
-                f"{said}", fontsize=8, color="#555555", va="top")
+    figure.text(0.02, 0.99 - 0.24 / height, "\n".join(lines), fontsize=8, color="#555555", va="top",
+                linespacing=1.25)
+
+
+def leave_room(figure, inches: float) -> None:
+    """Keeps panels below the top of the figure, where the heading stands."""
+    top = inches / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0.01, 0.01, 0.98, 0.98 - top), hspace=0.08, wspace=0.06)
 
 
 def panels(rows: int, columns: int, width: float, height: float):
@@ -121,8 +196,7 @@ def panels(rows: int, columns: int, width: float, height: float):
     plt.rcParams.update(STYLE)
     size = (width * columns, height * rows + 0.6)
     figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-    top = 0.6 / size[1]
-    figure.get_layout_engine().set(rect=(0.01, 0.01, 0.98, 0.98 - top), hspace=0.08, wspace=0.06)
+    leave_room(figure, 0.6)
     return figure, grid
 
 

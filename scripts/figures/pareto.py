@@ -40,7 +40,7 @@ def draw_panel(axes, points: list[dict], panel: tuple, numbers: dict) -> None:
     axes.set_title(f"Against {name}", pad=8)
     axes.set_xlabel(name + (" (filled: none is better for less)" if front else ""))
     score = points[0]["score"]
-    axes.set_ylabel(score.replace("_", " ") + ("" if score == "accuracy" else " (less is better)"))
+    axes.set_ylabel(score.replace("_", " ") + ("" if score in ("accuracy", "exact_match") else " (less is better)"))
     axes.grid(color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
     label_points(axes, points, cost, numbers)

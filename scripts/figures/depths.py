@@ -1,0 +1,126 @@
+"""Scores by the place of an answer: a map of test length by depth, or bits per byte by context.
+
+Both read the parts that a task names "depth=0.25" (0: at the beginning) and "context=17-32".
+"""
+
+from pathlib import Path
+
+from figures import comparison as data
+from figures.accuracy import text_colour
+from figures.paper import (GREY, PALE, draw_interval, draw_seeds, finish_scores, heading, label_ends,
+                           look, panels, plt, save, spaced_axis, stroke)
+
+
+def parts_named(line: dict, name: str) -> dict[str, dict]:
+    """What stands behind "name=" -> the part."""
+    return {part["part"].removeprefix(f"{name}="): part for part in line.get("parts") or []
+            if part["part"].startswith(f"{name}=")}
+
+
+def lines_with(found: dict, name: str) -> list[tuple[dict, dict]]:
+    lines = [(line, parts_named(line, name)) for line in data.chosen_lines(found)]
+    return [(line, parts) for line, parts in lines if parts]
+
+
+def draw_map(axes, name: str, line: dict, parts: dict[str, dict], lengths: list[int]) -> None:
+    kind, colours = data.primary(line), plt.get_cmap("cividis")
+    for row, part in enumerate(parts.values()):
+        for point in data.part_points(part, kind):
+            column = lengths.index(point["test_length"])
+            colour = colours(point["value"])
+            axes.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour,
+                                         edgecolor="white", linewidth=1.2))
+            axes.text(column, row, f"{point['value']:.2f}", fontsize=7, color=text_colour(colour),
+                      ha="center", va="center")
+            if data.is_limited(point):
+                axes.add_patch(plt.Rectangle((column - 0.42, row - 0.40), 0.84, 0.80, fill=False,
+                                             edgecolor=text_colour(colour), linewidth=0.9,
+                                             linestyle=(0, (3, 2))))
+    if line["train_length"] in lengths:
+        axes.annotate("trained", (lengths.index(line["train_length"]), 1), xytext=(0, 2),
+                      xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=7,
+                      color=GREY, ha="center", annotation_clip=False)
+    axes.set_xlim(-0.5, len(lengths) - 0.5)
+    axes.set_ylim(len(parts) - 0.5, -0.5)
+    axes.set_xticks(range(len(lengths)), [str(length) for length in lengths])
+    axes.set_yticks(range(len(parts)), list(parts))
+    axes.set_title(name, pad=14)
+    axes.set_xlabel("tokens of the test")
+    axes.set_ylabel("depth (0: at the beginning)")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def draw_depths(found: dict, stem: Path) -> list[Path] | None:
+    lines = lines_with(found, "depth")
+    if not lines:
+        return None
+    lengths = sorted({length for _, parts in lines for part in parts.values()
+                      for length in part["test_length"]})
+    most = max(len(parts) for _, parts in lines)
+    columns = min(4, len(lines))
+    figure, grid = panels(-(-len(lines) // columns), columns, 1.3 + 0.55 * max(3, len(lengths)),
+                          1.1 + 0.27 * max(4, most))
+    limited = any(data.is_limited(point) for line, parts in lines for part in parts.values()
+                  for point in data.part_points(part, data.primary(line)))
+    names = data.model_names(found)
+    for axes, (line, parts) in zip(grid.flat, lines):
+        draw_map(axes, names[line["label"]], line, parts, lengths)
+    for axes in list(grid.flat)[len(lines):]:
+        axes.axis("off")
+    names = " or ".join(dict.fromkeys(data.score_name(data.primary(line)) for line, _ in lines))
+    heading(figure, found, "; ".join(filter(None, [
+        f"{names} by depth, mean over seeds",
+        "dashed: out of the layers' reach" if limited else "", data.left_out_note(found)])))
+    return save(figure, stem)
+
+
+def draw_context_panel(axes, found: dict, lines: list[tuple], length: int) -> None:
+    ends, edges, names = [], set(), data.model_names(found)
+    for number, (line, parts) in enumerate(lines):
+        colour, marker = look(number)
+        along = [(int(name.rsplit("-", 1)[-1]), point) for name, part in parts.items()
+                 for point in data.part_points(part, data.primary(line))
+                 if point["test_length"] == length]
+        if not along:
+            continue
+        xs, points = [x for x, _ in along], [point for _, point in along]
+        edges.update(xs)
+        draw_interval(axes, xs, points, data.primary(line), colour)
+        draw_seeds(axes, xs, points, colour)
+        axes.plot(xs, [point["value"] for point in points], color=colour, marker=marker,
+                  linestyle=stroke(number), markeredgecolor="white", markeredgewidth=0.5)
+        ends.append((xs[-1], points[-1]["value"], names[line["label"]], colour))
+    spaced_axis(axes, sorted(edges))
+    for entry in found.get("ngram_bits_per_byte") or []:
+        if entry["bits_per_byte"] is not None:
+            axes.axhline(entry["bits_per_byte"], color=PALE, linewidth=0.8, linestyle=(0, (1, 2)),
+                         zorder=1)
+            ends.append((float("inf"), entry["bits_per_byte"], f"{entry['context_bytes']}-byte n-gram",
+                         GREY))
+    axes.set_title(f"{length} tokens", pad=8)
+    axes.set_xlabel("bytes of context, at most")
+    finish_scores(axes, data.primary(lines[0][0]), [])
+    label_ends(axes, ends)
+
+
+def draw_contexts(found: dict, stem: Path) -> list[Path] | None:
+    lines = lines_with(found, "context")
+    by_length: dict[int, int] = {}
+    for _, parts in lines:
+        for part in parts.values():
+            for length in part["test_length"]:
+                by_length[length] = by_length.get(length, 0) + 1
+    lengths = sorted(length for length, parts in by_length.items() if parts > len(lines))
+    if not lengths:
+        return None
+    columns = min(2, len(lengths))
+    figure, grid = panels(-(-len(lengths) // columns), columns, 5.4, 3.2)
+    for axes, length in zip(grid.flat, lengths):
+        draw_context_panel(axes, found, lines, length)
+    for axes in list(grid.flat)[len(lengths):]:
+        axes.axis("off")
+    heading(figure, found, "; ".join(filter(None, [
+        "bits per byte by the bytes before, mean over seeds, 95 % interval and every seed",
+        data.left_out_note(found)])))
+    return save(figure, stem)
