@@ -2,7 +2,7 @@
 
 from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--train.steps", "600", "--eval.examples", "1000", "--repeats", "3"]
+QUICK = ["--train.steps", "1200", "--eval.examples", "1000", "--repeats", "3"]
 QUICK_MINUTES = 5
 
 
