@@ -133,6 +133,9 @@ TEST_F(Program, RecordsTheScoreOfEveryPart) {
   };
   const auto parts = texts("part"), task_of = texts("task");
   ASSERT_EQ(texts("attention").front(), "short_conv+windowed");
+  for (size_t row = 0; row < task_of.size(); ++row) {
+    EXPECT_EQ(texts("score")[row], task_of[row] == "copy" ? "exact_match" : "accuracy");
+  }
   ASSERT_EQ(table.find("part_accuracy")->dimensions,
             (std::vector<std::string>{"run", "test_length", "part"}));
   const auto value = [&](const char* column, const std::string& task, size_t length,

@@ -1,5 +1,6 @@
 """Opens the report of a small sweep in headless Chromium, without a network: report_page_test.py PROGRAM"""
 
+import json
 import re
 import shutil
 import subprocess
@@ -256,11 +257,38 @@ def is_the_same_twice_and_whole_or_not_at_all(browser, path, results):
     assert not list(path.parent.glob("*.tmp"))
 
 
+def scores_stand_beside_their_ceilings(browser, path, results):
+    """Of a sweep whose windows cannot reach every answer, in two learning rates of which one is chosen."""
+    folder = path.parent / "recall"
+    run("--attention", "full,windowed", "--attention.windowed.window", "8", "--task", "mqar",
+        "--task.mqar.vocabulary", "128", "--task.mqar.train_cells", "64x8",
+        "--task.mqar.test_cells", "32x4+64x4+64x8", "--length", "64", "--model.width", "16",
+        "--model.heads", "1", "--train.steps", "2", "--train.batch", "2", "--eval.lengths", "32+64",
+        "--eval.examples", "5", "--seed", "0,1", "--repeats", "1", "--train.learning_rate", "1e-3,1e-2",
+        folder=folder)
+    outcome = report(folder / "sweep.h5", "-o", folder / "report.html")
+    assert outcome.returncode == 0, outcome.stderr
+    said = json.loads(subprocess.run([PROGRAM, "compare", folder / "sweep.h5", "--json"], check=True,
+                                     capture_output=True).stdout)
+    limited = next(line for line in said["scores"] if line["chosen"] and line["group"] == "windowed")
+    with browser.page(folder / "report.html") as page:
+        draw_all(page)
+        traces = page.evaluate("""document.getElementById('figure-accuracy').data
+            .filter((t) => ['line', 'ceiling'].includes(t.meta.role)).map((t) => [t.meta.role, t.name, t.y])""")
+        assert [t[1] for t in traces if t[0] == "line"] == ["full", "windowed"], traces
+        assert [t[2] for t in traces if t[0] == "ceiling"] == [limited["ceiling"]], traces
+        table = page.locator("#table-parts-of-scores").text_content()
+        for part in limited["parts"]:
+            assert f"of {part['ceiling'][0]:.3f}" in table and part["part"] in table, table
+        assert page.get_by_text("2 lines of learning rates that were not chosen left out").count() == 1
+    assert not browser.said, browser.said
+
+
 TESTS = [loads_offline_without_a_word, a_legend_click_hides_a_line_in_every_figure,
          the_controls_change_axes_bands_and_parts, zooms_and_goes_back, hollow_marks_say_what_failed,
          the_table_has_every_run, everything_is_reached_by_keyboard, axe_finds_nothing_serious,
          follows_the_theme, text_of_a_file_stays_text, its_config_is_the_same_sweep,
-         is_the_same_twice_and_whole_or_not_at_all]
+         is_the_same_twice_and_whole_or_not_at_all, scores_stand_beside_their_ceilings]
 
 
 def main() -> int:

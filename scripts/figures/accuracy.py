@@ -5,7 +5,8 @@ from pathlib import Path
 from matplotlib.colors import Normalize
 
 from figures import comparison as data
-from figures.paper import GREY, SHARES, heading, ink, look, panels, plt, save
+from figures.comparison import SHARES
+from figures.paper import GREY, heading, ink, look, panels, plt, save
 
 def colour_map(kind: str):
     return plt.get_cmap("cividis" if kind in SHARES else "cividis_r")  # bright is better

@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RATE = "train.learning_rate"
+SHARES = ("accuracy", "exact_match")  # scores from 0 to 1
 PROGRAM = ROOT / "build" / "release" / "lengthwise"
 
 
@@ -105,6 +106,14 @@ def part_points(part: dict, kind: str) -> list[dict]:
     """The same of one part of a score line."""
     points = points_along(part["test_length"], kind, part)
     return [point for point in points if point["value"] is not None]
+
+
+def interval_in(kind: str, point: dict) -> tuple | None:
+    """The interval of a point's mean, of a share within what a share can be; None where an end is open."""
+    if point["low"] is None or point["high"] is None:
+        return None
+    return (max(0, point["low"]), min(1, point["high"])) if kind in SHARES else (point["low"],
+                                                                                point["high"])
 
 
 def is_limited(point: dict) -> bool:

@@ -34,10 +34,11 @@ def line_trace(number: int, label: str, xs: list, ys: list, texts: list) -> dict
             "meta": {"variant": number, "role": "line"}}
 
 
-def band_trace(number: int, xs: list, lows: list, highs: list) -> dict | None:
-    """The interval as a filled band, drawn where both of its ends are known."""
+def band_trace(number: int, xs: list, lows: list, highs: list, least: float = 1e-300) -> dict | None:
+    """The interval as a filled band, drawn where both of its ends are known and at `least` so high: by
+    default where a logarithmic axis can show them."""
     known = [(x, low, high) for x, low, high in zip(xs, lows, highs)
-             if low is not None and high is not None and low > 0]
+             if low is not None and high is not None and low >= least]
     if len(known) < 2:
         return None
     return {"type": "scatter", "mode": "lines", "x": [k[0] for k in known + known[::-1]],
@@ -186,6 +187,7 @@ def accuracy_figure(comparison: dict, kind: str) -> dict:
     over seeds, and the ceiling of what its layers can reach, dashed."""
     labels = [group["label"] for group in comparison["groups"]]
     bands, lines, lengths, chances = [], [], set(), []
+    names = data.model_names(comparison)
     ranked = [line for line in data.chosen_lines(comparison) if data.primary(line) == kind]
     for line in ranked:
         points = data.score_points(line, kind)
@@ -195,10 +197,12 @@ def accuracy_figure(comparison: dict, kind: str) -> dict:
         xs = [point["test_length"] for point in points]
         lengths.update(xs)
         chances += [data.chance_of(line, kind, x) for x in xs]
-        bands.append(band_trace(number, xs, [p["low"] for p in points], [p["high"] for p in points]))
-        lines.append(line_trace(number, line["label"], xs, [p["value"] for p in points],
-                                [score_text(line["label"], p, data.score_name(kind))
-                                 for p in points]))
+        name = names[line["label"]]
+        ends = [data.interval_in(kind, point) or (None, None) for point in points]
+        bands.append(band_trace(number, xs, [low for low, _ in ends], [high for _, high in ends],
+                                least=0))
+        lines.append(line_trace(number, name, xs, [p["value"] for p in points],
+                                [score_text(name, p, data.score_name(kind)) for p in points]))
         if any(map(data.is_limited, points)):
             known = [p for p in points if p["ceiling"] is not None]
             lines.append({"type": "scatter", "mode": "lines", "x": [p["test_length"] for p in known],
@@ -233,7 +237,9 @@ def accuracy_figure(comparison: dict, kind: str) -> dict:
 def pareto_figures(comparison: dict) -> list[dict]:
     """Score against what it cost: one point for each trained model, the front joined by a line."""
     entries = comparison.get("pareto") or []
+    groups = {line["label"]: line["group"] for line in comparison.get("scores") or []}
     labels = [group["label"] for group in comparison["groups"]]
+    names = data.model_names(comparison)
     figures = []
     for cost, front, unit, name in (
             ("training_seconds", "on_front_seconds", "s", "seconds of training"),
@@ -250,8 +256,9 @@ def pareto_figures(comparison: dict) -> list[dict]:
                            "line": {"width": 1, "dash": "6px,4px", "shape": "hv"},
                            "meta": {"role": "baseline"}})
         for number, entry in enumerate(points):
-            label = entry["label"]
-            number = labels.index(label) if label in labels else number
+            label, group = entry["label"], groups.get(entry["label"])
+            number = labels.index(group) if group in labels else number
+            label = names.get(label, label)
             trace = line_trace(number, label, [entry[cost]], [entry["value"]],
                                [f"<b>{label}</b>, trained at {count_text(entry['train_length'])}<br>"
                                 f"{text_of(entry['value'])} for {text_of(entry[cost], unit)}"])
@@ -259,7 +266,7 @@ def pareto_figures(comparison: dict) -> list[dict]:
             trace["marker"] = {"symbol": trace["marker"]["symbol"] + hollow, "size": 12}
             traces.append(trace | {"mode": "markers"})
         score = points[0]["score"]
-        better = "" if score in ("accuracy", "exact_match") else " (less is better)"
+        better = "" if score in data.SHARES else " (less is better)"
         figures.append({"id": f"pareto-{cost}", "title": f"Score against {name}", "lengths": [],
                         "unit": "", "x_unit": unit, "x_title": name, "scalable": False,
                         "y_title": score.replace("_", " ") + better, "failure_rows": 0,

@@ -122,14 +122,14 @@ def scores_by(comparison: dict, kind: str) -> Table:
     lines = [line for line in data.chosen_lines(comparison) if data.primary(line) == kind]
     drawn = [point for line in lines for point in data.score_points(line, kind)]
     lengths = sorted({point["test_length"] for point in drawn})
-    rows = []
+    rows, names = [], data.model_names(comparison)
     for line in lines:
         points = {p["test_length"]: p for p in data.score_points(line, kind)}
         trained = line.get("trained", line.get("ok"))
         solved = f"{line['solved']} of {trained}" if line.get("solved") is not None else ""
         reach = line.get("effective_length") or {}
         longest = count_text(reach["length"]) if reach.get("length") else ""
-        rows.append([line["label"], count_text(line["train_length"]), line.get("learning_rate") or "",
+        rows.append([names[line["label"]], count_text(line["train_length"]), line.get("learning_rate") or "",
                      str(trained or ""), solved, longest, *(score_cell(points.get(n)) for n in lengths)])
     title = data.score_name(kind)
     return Table(f"scores-{kind}", f"{title[0].upper() + title[1:]} by tokens of the test: mean over "
@@ -148,7 +148,8 @@ def score_parts(comparison: dict) -> Table | None:
                                sorted(found, key=lambda cell: cell[1])))
     if not cells:
         return None
-    rows = [[line["label"], data.primary(line).replace("_", " "),
+    names = data.model_names(comparison)
+    rows = [[names[line["label"]], data.primary(line).replace("_", " "),
              *(score_cell(found.get((number, *cell))) for cell in cells)]
             for number, line in enumerate(lines)]
     return Table("parts-of-scores", "Scores by part of the test" + ceiling_caption(list(found.values())),

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from figures.comparison import UserError
+from figures.comparison import SHARES, UserError, interval_in
 from figures.style import COLOURS, INK, MARKERS, STROKES, place
 
 STYLE = {
@@ -21,7 +21,6 @@ STYLE = {
     "svg.hashsalt": "lengthwise", "hatch.linewidth": 0.6,
 }
 GREY, PALE = "#6f6f6f", "#9a9a9a"
-SHARES = ("accuracy", "exact_match")  # scores from 0 to 1
 
 
 def look(number: int) -> tuple:
@@ -104,14 +103,6 @@ def finish_axes(axes, title: str, lengths: list, log_base: int = 0, formatter=No
         axes.yaxis.set_major_formatter(FuncFormatter(formatter))
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
-
-
-def interval_in(kind: str, point: dict) -> tuple | None:
-    """The interval of a point's mean, of a share within what a share can be; None where an end is open."""
-    if point["low"] is None or point["high"] is None:
-        return None
-    return (max(0, point["low"]), min(1, point["high"])) if kind in SHARES else (point["low"],
-                                                                                point["high"])
 
 
 def draw_interval(axes, xs: list, points: list[dict], kind: str, colour: str) -> None:

@@ -40,7 +40,7 @@ def draw_panel(axes, points: list[dict], panel: tuple, numbers: dict) -> None:
     axes.set_title(f"Against {name}", pad=8)
     axes.set_xlabel(name + (" (filled: none is better for less)" if front else ""))
     score = points[0]["score"]
-    axes.set_ylabel(score.replace("_", " ") + ("" if score in ("accuracy", "exact_match") else " (less is better)"))
+    axes.set_ylabel(score.replace("_", " ") + ("" if score in data.SHARES else " (less is better)"))
     axes.grid(color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
     label_points(axes, points, cost, numbers)
@@ -54,7 +54,7 @@ def label_points(axes, points: list[dict], cost: str, numbers: dict) -> None:
     heights = [to_axes.transform((point[cost], point["value"]))[1] for point in points]
     for point, height in zip(points, spread(heights, 0.07)):
         colour = ink(look(numbers[point["label"]])[0])
-        axes.annotate(point["label"], (point[cost], point["value"]), xytext=(1.04, height),
+        axes.annotate(point["name"], (point[cost], point["value"]), xytext=(1.04, height),
                       textcoords="axes fraction", color=colour, va="center", fontsize=8,
                       annotation_clip=False,
                       arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1,
@@ -66,6 +66,8 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     labels = dict.fromkeys([group["label"] for group in found["groups"]] +
                            [entry["label"] for entry in entries])
     numbers = {label: number for number, label in enumerate(labels)}
+    names = data.model_names(found)
+    entries = [entry | {"name": names.get(entry["label"], entry["label"])} for entry in entries]
     drawn = [(panel, [entry for entry in entries if entry.get(panel[0])]) for panel in PANELS]
     drawn = [(panel, points) for panel, points in drawn if len(points) > 1]
     if not drawn:

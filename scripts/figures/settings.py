@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from figures import comparison as data
-from figures.paper import (draw_ceiling, draw_interval, draw_seeds, finish_scores, heading, interval_in,
-                           label_ends, look, panels, save, spaced_axis, stroke)
+from figures.paper import (draw_ceiling, draw_interval, draw_seeds, finish_scores, heading, label_ends,
+                           look, panels, save, spaced_axis, stroke)
 
 MOST_PANELS = 12
 
@@ -72,8 +72,8 @@ def draw_constant(axes, point: dict, kind: str, number: int) -> None:
     """A model that the setting says nothing of: a line across the panel."""
     colour, _ = look(number)
     axes.axhline(point["value"], color=colour, linestyle=stroke(number), linewidth=1.4)
-    if interval_in(kind, point):
-        axes.axhspan(*interval_in(kind, point), color=colour, alpha=0.10, linewidth=0)
+    if data.interval_in(kind, point):
+        axes.axhspan(*data.interval_in(kind, point), color=colour, alpha=0.10, linewidth=0)
     for value in point["seeds"] if len(point["seeds"]) > 1 else []:
         axes.plot(0.985, value, transform=axes.get_yaxis_transform(), color=colour, marker=".",
                   markersize=4, alpha=0.6)
