@@ -17,7 +17,7 @@ kept = tempfile.TemporaryDirectory()  # what several tests read, until the last 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 PLOT = SCRIPTS / "plot.py"
 sys.path.insert(0, str(SCRIPTS))
-from figures import comparison, scaling, settings  # noqa: E402
+from figures import comparison, overview, scaling, settings  # noqa: E402
 from figures.paper import plt  # noqa: E402
 from figures.style import COLOURS, INK, MARKERS, STROKES, place  # noqa: E402
 
@@ -231,7 +231,8 @@ def draws_scores_against_settings_and_lengths(results: Path, folder: Path) -> No
         "accuracy": [f"of {ceiling:.3f}", "of: the ceiling"]}
     for figure, texts in expected.items():
         for text in texts:
-            assert text in words_of(recall.with_name(f"sweep-{figure}.svg")), f"{figure} does not say '{text}'"
+            said = words_of(recall.with_name(f"sweep-{figure}.svg"))
+            assert text in said, f"{figure} does not say '{text}'"
         image = matplotlib.image.imread(recall.with_name(f"sweep-{figure}.png"))
         for edge in (image[:, :4], image[:, -4:], image[:4], image[-4:]):
             assert (edge == 1).all(), f"something of {figure} reaches the edge"
@@ -290,6 +291,24 @@ def leaves_out_learning_rates_that_were_not_chosen(results: Path, folder: Path) 
         assert left_out not in said and "1 line of learning rates" in said, figure
 
 
+def the_overview_scores_by_the_chosen_rate_alone(results: Path, folder: Path) -> None:
+    recall = recall_sweep()
+    found = compared(recall)
+    found["scores"][1]["chosen"] = False
+    left_out = {seed["run_id"] for seed in found["scores"][1]["seeds"]}
+    data = overview.read_results(recall)
+    is_left_out = np.array([run in left_out for run in data["run_id"]])
+    assert is_left_out.sum() == 3
+    for run in np.flatnonzero(is_left_out):
+        data["config"][run] = re.sub("(train.learning_rate =) .*", r"\1 0.5", data["config"][run])
+    shown = overview.with_chosen_scores(data, recall, program_that_says(found, folder))
+    assert (np.isfinite(shown["accuracy"]).all(axis=1) == ~is_left_out).all()
+    assert "1 line of learning rates" in shown["said"]
+    assert not any("learning_rate" in label for label in overview.groups_of(shown))
+    unknown = overview.with_chosen_scores(data, recall, folder / "nowhere")
+    assert "every learning rate" in unknown["said"] and np.isfinite(unknown["accuracy"]).all()
+
+
 def names_a_figure_that_has_no_data(results: Path, folder: Path) -> None:
     found = compared(results) | {"scores": []}
     outcome = plot(results, "--figure", "accuracy", "--program", program_that_says(found, folder))
@@ -322,7 +341,8 @@ def main() -> int:
              band_and_crossover_stand_where_compare_says,
              draws_scores_against_settings_and_lengths, settings_stand_where_compare_says,
              draws_parts_that_are_depths_and_contexts,
-             leaves_out_learning_rates_that_were_not_chosen, lines_differ_in_grey_and_text_can_be_read,
+             leaves_out_learning_rates_that_were_not_chosen,
+             the_overview_scores_by_the_chosen_rate_alone, lines_differ_in_grey_and_text_can_be_read,
              names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
     failures = 0
     for test in tests:

@@ -82,8 +82,10 @@ def render(comparison: dict, export: dict) -> str:
     present = lambda *found: [table for table in found if table]
     return environment_.get_template("page.html").render(
         title=comparison.get("study") or Path(comparison["file"]).stem, comparison=comparison,
-        summary=comparison.get("summary") or [], notes=present(*comparison.get("notes") or [], data.left_out_note(comparison)), labels=labels,
-        figures=figures, limited=limited, part_quantities=[(name, style.quantity_name(name)) for name in quantities],
+        summary=comparison.get("summary") or [], labels=labels,
+        notes=present(*comparison.get("notes") or [], data.left_out_note(comparison)),
+        figures=figures, limited=limited,
+        part_quantities=[(name, style.quantity_name(name)) for name in quantities],
         part_names=[style.PART_NAMES[part] for part in style.PARTS],
         main_tables=present(tables.exponents(comparison), *tables.scores(comparison),
                             tables.score_parts(comparison), tables.paired_differences(comparison), tables.pareto(comparison)),
