@@ -69,7 +69,7 @@ json summary_json(const ScoreSummary& summary, const Lengths& lengths) {
 /// Every list stands along "test_length".
 json part_json(const ScoreLine& line, const std::string& part, const ScoreSummary& summary) {
   const std::set<int64_t> tested = summary.test_lengths();
-  json result = summary_json(summary, [&](size_t) { return tested; });
+  json result = summary_json(summary, [&](size_t) -> const std::set<int64_t>& { return tested; });
   result["part"] = part;
   result["seeds"] = json::array();
   for (const SeedScore& seed : line.seeds) {
