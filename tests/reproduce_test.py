@@ -15,7 +15,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = Path(sys.argv[1]).resolve()
 sys.path.insert(0, str(ROOT / "scripts"))
-from reproduction.comparing import SOLVED_ACCURACY  # noqa: E402
+from reproduction.comparing import SOLVED_ACCURACY, compare_results  # noqa: E402
 from reproduction.rows import Rows, read_results  # noqa: E402
 from reproduction.study import all_studies, load_findings  # noqa: E402
 
@@ -198,6 +198,15 @@ def elsewhere_what_is_right_or_wrong_is_solved_or_not(repository: Repository) ->
     assert "accuracy amiss" in repository.reproduce("tiny", "--results", file, exit_code=1), "on the same machine"
 
 
+def curves_may_be_of_different_lengths(repository: Repository) -> None:
+    """As of trainings that stop when they have solved their task."""
+    whole = read_results(repository.results)
+    found = compare_results(whole, whole.isel(step=slice(2)))
+    assert found.reasons() == ["training curves"], found.reasons()
+    curves = next(report for report in found.kinds if report.kind.name == "training curves")
+    assert curves.equal > 0 and len(curves.wrong_runs) == 4 and "absent, was" in curves.wrong_runs[LABEL], curves
+
+
 def scratch_memory_is_of_the_threads(repository: Repository) -> None:
     with h5py.File(repository.results) as file:
         scratch = list(file["tag"].asstr()[()]).index("workspace")
@@ -331,7 +340,8 @@ def the_studies_of_this_repository_have_findings(_: Repository) -> None:
 def main() -> int:
     tests = [a_rerun_agrees_bit_for_bit, a_changed_number_is_named_with_its_run, a_missing_row_is_named,
              elsewhere_numbers_have_a_tolerance, elsewhere_what_is_right_or_wrong_is_solved_or_not,
-             scratch_memory_is_of_the_threads, rows_of_another_version_are_paired_by_settings, findings_are_judged,
+             curves_may_be_of_different_lengths, scratch_memory_is_of_the_threads,
+             rows_of_another_version_are_paired_by_settings, findings_are_judged,
              the_quick_version_has_its_own_bounds, a_score_is_of_the_chosen_learning_rate,
              a_signal_leaves_a_run_to_go_on_with, wrong_use_is_one_line,
              the_studies_of_this_repository_have_findings]

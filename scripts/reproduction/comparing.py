@@ -46,9 +46,9 @@ KINDS = (
     Kind("FLOPs, exponentials", ".*_(flops|exponentials)"),
     Kind("bytes", ".*_bytes"),
     Kind("solved", "solved", is_relative=False),
-    Kind("accuracy", "(part_)?(accuracy|exact_match)", Tolerance(absolute=0.02), is_relative=False, of_training=True),
-    Kind("loss", "(part_)?loss|bits_per_byte", Tolerance(relative=0.02), of_training=True),
-    Kind("training curves", "curve_.*|train_steps", Tolerance(absolute=0.02, relative=0.05), of_training=True),
+    Kind("accuracy", "(part_)?(accuracy|exact_match)", Tolerance(absolute=0.01), is_relative=False, of_training=True),
+    Kind("loss", "(part_)?loss|bits_per_byte", Tolerance(relative=0.01), of_training=True),
+    Kind("training curves", "curve_.*|train_steps", Tolerance(relative=0.01), of_training=True),
     Kind("baselines", "(part_)?(ceiling|scored|exact_match_chance)|chance|ngram_.*", Tolerance(relative=1e-6)),
     Kind("settings, sizes", ".*"),
 )
@@ -234,12 +234,13 @@ def is_scratch(name: str, place: str) -> bool:
 
 def aligned(mine: xarray.DataArray, other: xarray.DataArray) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Both as [pair, number], at the coordinates that either has, and what each number's place is called."""
-    mine, other = xarray.align(mine, other, join="outer", exclude={"run"})
+    without_coordinates = {*mine.dims, *other.dims} - {*mine.coords, *other.coords}
+    mine, other = xarray.align(mine, other, join="outer", exclude=without_coordinates)
     mine, other = mine.transpose("run", ...), other.transpose("run", *mine.dims[1:])
     values = [side.values for side in (mine, other)]
     shape = np.maximum(values[0].shape, values[1].shape)
     for i, side in enumerate(values):
-        if side.shape != tuple(shape):  # a dimension without coordinates: steps of a curve
+        if side.shape != tuple(shape):  # curves of fewer steps
             values[i] = np.pad(side, [(0, full - has) for has, full in zip(side.shape, shape)], constant_values=np.nan)
     dims = mine.dims[1:]
     texts = [[f"{dim}={value}" for value in mine[dim].values] if dim in mine.coords
