@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/nearest.h"
 #include "base/options.h"
+#include "build_info.h"
 #include "experiments/analysis/export.h"
 #include "experiments/analysis/report.h"
 #include "experiments/runner/check.h"
@@ -129,6 +130,16 @@ int dispatch(Arguments arguments) {
   }
   const std::string command = arguments.front();
   arguments.erase(arguments.begin());
+  if (command == "--version") {
+    fmt::print("lengthwise {} ({})\n", kVersion, kCommit);
+    return 0;
+  }
+  // `run` has more to say
+  if (command != "run" &&
+      std::find(arguments.begin(), arguments.end(), "--help") != arguments.end()) {
+    fmt::print("{}", kUsage);
+    return 0;
+  }
   if (command == "list") return list(arguments);
   if (command == "run") return run(arguments);
   if (command == "merge") return lengthwise::run_merge(arguments);

@@ -23,6 +23,8 @@ NEEDS = {"scaling": "runs of at least two lengths", "parts": "seconds of the par
 
 def draw(arguments) -> list[Path]:
     stem = arguments.output or arguments.file.with_suffix("")
+    if stem.suffix in (".png", ".svg"):
+        stem = stem.with_suffix("")
     if arguments.against and arguments.figure not in ("settings", "all"):
         raise UserError(f"--against: found --figure {arguments.figure}, expected --figure settings")
     if arguments.figure is None:
@@ -42,7 +44,7 @@ def draw(arguments) -> list[Path]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="plot", description="Draws figures of a results file.")
     parser.add_argument("file", type=Path, help="results file (HDF5)")
-    parser.add_argument("-o", "--output", type=Path, help="path of the figure without its ending")
+    parser.add_argument("-o", "--output", type=Path, help="path of the figure: .png and .svg are written")
     parser.add_argument("--figure", choices=[*FIGURES, "all"],
                         help="what to draw, from `lengthwise compare` (default: one overview)")
     parser.add_argument("--against", metavar="KEY",

@@ -59,6 +59,7 @@ TEST_F(Faults, AWorkerThatHangsIsEndedByItsRunner) {
 TEST_F(Faults, AStoppedSweepGoesOnFromItsLastCheckpoint) {
   const Outcome outcome = run_and(training("r", kSteps), "kill -INT $runner");
   EXPECT_EQ(outcome.exit_code, 75) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("stopped: the same command goes on from here"));
   const Archive last = read_archive(file_in("r/checkpoints", ".last.h5"));
   EXPECT_GT(last.integers.at("steps"), 0);
   ASSERT_EQ(run(training("r", kSteps)).exit_code, 0);

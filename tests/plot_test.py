@@ -47,7 +47,7 @@ def draws_beside_the_file_by_default(results: Path, folder: Path) -> None:
 
 def draws_the_same_twice(results: Path, folder: Path) -> None:
     plot(results, "-o", folder / "a")
-    plot(results, "-o", folder / "b")
+    plot(results, "-o", folder / "b.png")
     assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes()
 
 

@@ -63,6 +63,29 @@ TEST_F(Program, ListsWhatThereIs) {
   EXPECT_THAT(wrong.err, HasSubstr("did you mean 'attention'?"));
 }
 
+TEST_F(Program, HelpsWithEveryCommandAndTouchesNothing) {
+  for (const char* command :
+       {"list", "plan", "run", "merge", "slurm", "compare", "explain", "export", "check"}) {
+    const Outcome outcome = run(std::string(command) + " --help");
+    EXPECT_EQ(outcome.exit_code, 0) << command << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("lengthwise")) << command;
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "results"));
+  EXPECT_THAT(run("--version").out, testing::MatchesRegex("lengthwise [0-9.]+ .*\n"));
+}
+
+TEST_F(Program, ComparesOneLengthWithoutExponentsOrCrossovers) {
+  ASSERT_EQ(run("run --results r --attention full,linear --length 16 --repeats 1").exit_code, 0);
+  const std::string one = run("compare r/sweep.h5").out;
+  EXPECT_THAT(one, HasSubstr("Training step"));
+  EXPECT_THAT(one, testing::Not(HasSubstr("Exponents of")));
+  EXPECT_THAT(one, testing::Not(HasSubstr("Crossovers")));
+  ASSERT_EQ(run("run --results r --attention full,linear --length 16,32 --repeats 1").exit_code, 0);
+  const std::string two = run("compare r/sweep.h5").out;
+  EXPECT_THAT(two, HasSubstr("Exponents of"));
+  EXPECT_THAT(two, HasSubstr("Crossovers"));
+}
+
 TEST_F(Program, RunsComparesAndSkipsWhatIsThere) {
   const Outcome first = run(std::string("run --json --results here ") + kTiny);
   ASSERT_EQ(first.exit_code, 0) << first.err;

@@ -231,6 +231,13 @@ void read_provenance(const Table& table, const std::vector<RunRecord>& records,
       }
     }
   }
+  const auto note_busy = [&](int64_t runs, std::string_view why) {
+    if (runs == 0) return;
+    comparison.notes.push_back(fmt::format(
+        "{} of {} runs were timed {}: take their seconds with care", runs, comparison.runs, why));
+  };
+  note_busy(comparison.loaded_runs, "while others used the machine");
+  note_busy(comparison.shared_runs, "beside other runs of their sweep");
   if (comparison.commits.size() > 1) {
     comparison.notes.push_back("commits differ: " + join_counts(comparison.commits));
   }

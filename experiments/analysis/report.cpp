@@ -97,6 +97,7 @@ std::string quantity_table(const Comparison& comparison, const std::string& titl
 
 /// Slopes of seconds; leading exponents of what is exact.
 std::string exponent_table(const Comparison& comparison) {
+  if (all_lengths(comparison).size() < 2) return "";
   const Quantity shown[] = {
       Quantity::training_step_attention_seconds, Quantity::training_step_seconds,
       Quantity::training_step_attention_flops,   Quantity::training_step_flops,
@@ -133,6 +134,7 @@ std::string exponent_table(const Comparison& comparison) {
 
 /// Of the quantities that people ask for first, against `flash`, or `full` where it is not there.
 std::string crossover_text(const Comparison& comparison) {
+  if (all_lengths(comparison).size() < 2) return "";
   std::string text;
   const bool has_flash = std::any_of(comparison.groups.begin(), comparison.groups.end(),
                                      [](const Group& group) { return group.attention == "flash"; });

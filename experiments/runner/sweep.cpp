@@ -375,6 +375,9 @@ int Runner::summary() {
              !merged.empty() ? fmt::format("; {} holds this sweep's rows", merged)
              : is_shard      ? "; a part: `lengthwise merge` puts the rows together"
                              : "");
+  if (stops_requested() > 0 && missing > 0) {
+    fmt::print(stderr, "stopped: the same command goes on from here\n");
+  }
   if (config_.json) {
     const nlohmann::json json = {{"results", merged},
                                  {"runs", of_this_runner_},
