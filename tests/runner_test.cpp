@@ -158,6 +158,23 @@ TEST_F(Runner, SaysHowManyRowsAnotherCommitWrote) {
   EXPECT_THAT(run("merge r").err, HasSubstr("1 stale"));
 }
 
+TEST_F(Runner, ARecordLeavesOutWhatNothingStandsIn) {
+  ASSERT_EQ(run("run --results r --length 4 --repeats 1").exit_code, 0);
+  const Table cost = merged();
+  for (const char* name : {"test_length", "accuracy", "curve_step", "step", "context", "part"}) {
+    EXPECT_EQ(cost.find(name), nullptr) << name;
+    EXPECT_FALSE(cost.dimensions.contains(name)) << name;
+  }
+  // most of it is what every object needs; an index of chunks for each would be three times that
+  EXPECT_LT(std::filesystem::file_size(file_in("r/runs", ".h5")), 80U << 10);
+  ASSERT_EQ(run(training("t", 2)).exit_code, 0);
+  const Table both = merge_tables(std::vector{cost, read_table(folder_ / "t" / "sweep.h5")});
+  const auto& accuracy = std::get<Column::Numbers>(both.find("accuracy")->values);
+  ASSERT_EQ(accuracy.size(), 2U);
+  EXPECT_TRUE(std::isnan(accuracy[0]));
+  EXPECT_FALSE(std::isnan(accuracy[1]));
+}
+
 TEST_F(Runner, PlanSaysWhatIsRecorded) {
   const std::string sweep =
       "--results r --attention full,linear --length 64,128 --repeats 1 --threads 2 --train.steps 2";

@@ -329,6 +329,15 @@ void add_provenance(TableBuilder& t, const RunConfig& c, uint64_t data_hash, con
          "hash of the text's bytes");
 }
 
+// Columns along nothing: of training and scores, in a run that did not train.
+void leave_out_empty(Table& table) {
+  std::erase_if(table.columns, [&](const Column& column) {
+    return std::any_of(column.dimensions.begin(), column.dimensions.end(),
+                       [&](const std::string& name) { return table.dimensions.at(name) == 0; });
+  });
+  std::erase_if(table.dimensions, [](const auto& dimension) { return dimension.second == 0; });
+}
+
 }  // namespace
 
 bool machine_was_loaded(const RunCost& cost) {
@@ -352,6 +361,7 @@ Table record_table(const RunConfig& config, uint64_t id, uint64_t data_hash, con
   add_training(t, config, end, result);
   add_scores(t, config, result);
   add_provenance(t, config, data_hash, result);
+  leave_out_empty(t.table);
   return t.table;
 }
 

@@ -112,25 +112,38 @@ Variable open_variable(hid_t file, const std::string& name) {
 // Asking a scale for its name makes HDF5 search the whole file for it.
 using ScaleNames = std::map<hobj_ref_t, std::string>;
 
-herr_t keep_scale(hid_t, unsigned, hid_t scale, void* result) {
-  if (H5Rcreate(result, scale, ".", H5R_OBJECT, -1) < 0) return -1;
-  return 1;  // the first will do
+// H5DSiterate_scales opens every scale that it names.
+std::vector<hobj_ref_t> scales_of(const Variable& variable) {
+  const auto rank = variable.extents.size();
+  const Hdf5Handle attribute(H5Aopen(variable.dataset, "DIMENSION_LIST", H5P_DEFAULT), H5Aclose,
+                             fmt::format("'{}' has no dimensions", variable.name));
+  const Hdf5Handle space(H5Aget_space(attribute), H5Sclose, variable.name);
+  if (H5Sget_simple_extent_npoints(space) != static_cast<hssize_t>(rank)) {
+    throw Hdf5Error(fmt::format("'{}' has dimensions of another number of axes", variable.name));
+  }
+  const Hdf5Handle type(H5Tvlen_create(H5T_STD_REF_OBJ), H5Tclose, variable.name);
+  std::vector<hvl_t> axes(rank);
+  hdf5_check(H5Aread(attribute, type, axes.data()), variable.name);
+  std::vector<hobj_ref_t> scales;
+  for (const hvl_t& axis : axes) {
+    scales.push_back(axis.len > 0 ? *static_cast<const hobj_ref_t*>(axis.p) : HADDR_UNDEF);
+  }
+  hdf5_check(H5Dvlen_reclaim(type, space, H5P_DEFAULT, axes.data()), variable.name);
+  return scales;
 }
 
-std::vector<std::string> dimensions_of(const Variable& variable, const ScaleNames& scales) {
+std::vector<std::string> dimensions_of(const Variable& variable, const ScaleNames& names) {
   if (variable.is_scale) return {variable.name};
-  std::vector<std::string> names;
-  for (unsigned axis = 0; axis < variable.extents.size(); ++axis) {
-    hobj_ref_t scale = HADDR_UNDEF;
-    hdf5_check(H5DSiterate_scales(variable.dataset, axis, nullptr, keep_scale, &scale),
-               variable.name);
-    const auto found = scales.find(scale);
-    if (found == scales.end()) {
+  const std::vector<hobj_ref_t> scales = scales_of(variable);
+  std::vector<std::string> dimensions;
+  for (size_t axis = 0; axis < scales.size(); ++axis) {
+    const auto found = names.find(scales[axis]);
+    if (found == names.end()) {
       throw Hdf5Error(fmt::format("axis {} of '{}' has no dimension", axis, variable.name));
     }
-    names.push_back(found->second);
+    dimensions.push_back(found->second);
   }
-  return names;
+  return dimensions;
 }
 
 void read_column_values(const Variable& variable, Column& column) {

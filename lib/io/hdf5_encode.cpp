@@ -18,6 +18,7 @@ namespace lengthwise {
 namespace {
 
 constexpr hsize_t kChunkBytes = hsize_t{1} << 20;
+constexpr hsize_t kCompactBytes = hsize_t{1} << 13;  // an object header holds less than 64 KiB
 
 void write_array_attribute(hid_t object, const char* name, hid_t file_type, hid_t memory_type,
                            hsize_t count, const void* values) {
@@ -30,23 +31,27 @@ void write_array_attribute(hid_t object, const char* name, hid_t file_type, hid_
 struct Layout {
   std::vector<hsize_t> extents, largest, chunk;
   bool chunked = false;
+  bool compact = false;  // in the object header
 };
 
 Layout layout_of(const Table& table, const std::vector<std::string>& dimensions,
                  size_t element_bytes) {
   Layout layout;
-  hsize_t row_bytes = element_bytes;
+  hsize_t row_bytes = element_bytes, bytes = element_bytes;
   for (const std::string& name : dimensions) {
     const auto extent = static_cast<hsize_t>(table.dimensions.at(name));
-    const bool unlimited = name == "run";
+    // the index of chunks takes 2 KiB a column: too much for one run
+    const bool unlimited = name == "run" && extent != 1;
     layout.chunked = layout.chunked || unlimited;
     layout.extents.push_back(extent);
+    bytes *= extent;
     layout.largest.push_back(unlimited ? H5S_UNLIMITED : extent);
     layout.chunk.push_back(std::max<hsize_t>(extent, 1));  // a chunk has no extent of 0
     if (&name != &dimensions.front()) row_bytes *= layout.chunk.back();
   }
   const hsize_t rows = std::max<hsize_t>(kChunkBytes / row_bytes, 1);
   layout.chunk.front() = std::min(layout.chunk.front(), rows);
+  layout.compact = !layout.chunked && bytes > 0 && bytes <= kCompactBytes;
   return layout;
 }
 
@@ -58,6 +63,7 @@ Hdf5Handle dataset_creation(const Layout& layout) {
     const int rank = static_cast<int>(layout.chunk.size());
     hdf5_check(H5Pset_chunk(creation, rank, layout.chunk.data()), "chunks");
   }
+  if (layout.compact) hdf5_check(H5Pset_layout(creation, H5D_COMPACT), "layout");
   return creation;
 }
 
@@ -125,11 +131,8 @@ Hdf5Handle write_values(hid_t file, const Table& table, const Column& column,
   for (const std::string& text : values) texts.push_back(readable_text(text));
   for (const std::string& text : texts) pointers.push_back(text.c_str());
   if (!values.empty()) {
-    // HDF5 fills two buffers of this size with zeros for every text column: 1 MiB unless told
-    constexpr size_t kConversionBytes = size_t{1} << 14;
-    const Hdf5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose, "transfer");
-    hdf5_check(H5Pset_buffer(transfer, kConversionBytes, nullptr, nullptr), "transfer");
-    hdf5_check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, transfer, pointers.data()), column.name);
+    hdf5_check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, hdf5_text_transfer(), pointers.data()),
+               column.name);
   }
   return dataset;
 }

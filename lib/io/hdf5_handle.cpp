@@ -35,10 +35,17 @@ Hdf5Handle hdf5_text_type() {
   return type;
 }
 
+Hdf5Handle hdf5_text_transfer() {
+  constexpr size_t kConversionBytes = size_t{1} << 14;
+  Hdf5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose, "transfer");
+  hdf5_check(H5Pset_buffer(transfer, kConversionBytes, nullptr, nullptr), "transfer");
+  return transfer;
+}
+
 std::vector<std::string> read_texts(hid_t dataset, size_t count, std::string_view name) {
   const Hdf5Handle type = hdf5_text_type();
   std::vector<std::string> texts;
-  for (char* text : read_values<char*>(dataset, count, type, name)) {
+  for (char* text : read_values<char*>(dataset, count, type, name, hdf5_text_transfer())) {
     texts.emplace_back(text == nullptr ? "" : text);
     H5free_memory(text);
   }

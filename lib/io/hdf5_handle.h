@@ -52,10 +52,11 @@ class Hdf5Handle {
 
 /// All values of a dataset, which holds `count`.
 template <class T>
-std::vector<T> read_values(hid_t dataset, size_t count, hid_t memory_type, std::string_view name) {
+std::vector<T> read_values(hid_t dataset, size_t count, hid_t memory_type, std::string_view name,
+                           hid_t transfer = H5P_DEFAULT) {
   std::vector<T> values(count);
   if (count > 0) {
-    hdf5_check(H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), name);
+    hdf5_check(H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, transfer, values.data()), name);
   }
   return values;
 }
@@ -68,5 +69,9 @@ hobj_ref_t reference_to(hid_t object);
 
 /// Variable-length UTF-8, for datasets: strings of fixed length there crash netCDF4-python.
 Hdf5Handle hdf5_text_type();
+
+/// How to read and write them: HDF5 fills two buffers with zeros for every column, of 1 MiB unless
+/// told.
+Hdf5Handle hdf5_text_transfer();
 
 }  // namespace lengthwise

@@ -30,7 +30,9 @@ struct Column {
 
 struct Table {
   std::map<std::string, std::string> attributes;  // of the file: title, Conventions, version ...
-  std::map<std::string, int64_t> dimensions;      // name -> extent; "run" is unlimited in the file
+  /// Name -> extent. In the file "run" can grow where there is not exactly one: the row of a single
+  /// run is kept without chunks, whose index would be most of its file.
+  std::map<std::string, int64_t> dimensions;
   std::vector<Column> columns;
 
   /// nullptr where there is none.
