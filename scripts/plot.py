@@ -3,12 +3,11 @@
 Wrong use is one line on stderr and exit code 2.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 from figures import accuracy, comparison, depths, lengths, overview, pareto, parts, scaling, settings
-from figures.comparison import UserError
+from figures.comparison import Parser, UserError
 
 # Each draws a comparison to STEM-<name> and returns the paths, or None where the file has no data.
 FIGURES = {"scaling": scaling.draw, "parts": parts.draw, "accuracy": accuracy.draw,
@@ -42,7 +41,7 @@ def draw(arguments) -> list[Path]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="plot", description="Draws figures of a results file.")
+    parser = Parser(prog="plot", description="Draws figures of a results file.")
     parser.add_argument("file", type=Path, help="results file (HDF5)")
     parser.add_argument("-o", "--output", type=Path, help="path of the figure: .png and .svg are written")
     parser.add_argument("--figure", choices=[*FIGURES, "all"],

@@ -4,7 +4,6 @@ Everything computed is `lengthwise compare`'s. The same file gives the same repo
 Wrong use is one line on stderr and exit code 2; a report is written whole or not at all.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -30,14 +29,14 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="report", description="Writes the report of a results file.")
+    parser = data.Parser(prog="report", description="Writes the report of a results file.")
     parser.add_argument("file", type=Path, help="results file (HDF5)")
     parser.add_argument("-o", "--output", type=Path,
                         help="path of the report (default: beside the file, ending in .html)")
     parser.add_argument("--program", type=Path, help="the lengthwise program (default: the build's)")
-    arguments = parser.parse_args()
-    output = arguments.output or arguments.file.with_suffix(".html")
     try:
+        arguments = parser.parse_args()
+        output = arguments.output or arguments.file.with_suffix(".html")
         comparison = data.compare(arguments.file, arguments.program)
         export = data.read("export", arguments.file, arguments.program)
         write_whole(output, render(comparison, export))

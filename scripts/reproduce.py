@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from figures.comparison import ROOT, UserError
+from figures.comparison import ROOT, Parser, UserError
 from reproduction.comparing import compare_results
 from reproduction.findings import judge
 from reproduction.rows import Rows, read_results
@@ -102,13 +102,6 @@ def every_study(arguments) -> int:
         print(f"left out, as without findings.py: {', '.join(left_out)}")
     print(f"all studies took {minutes_text(time.monotonic() - start)}")
     return worst
-
-
-class Parser(argparse.ArgumentParser):
-    """Wrong use is one line, as everywhere."""
-
-    def error(self, message):
-        raise UserError(message)
 
 
 def parsed() -> argparse.Namespace:

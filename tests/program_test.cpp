@@ -130,7 +130,7 @@ TEST_F(Program, ExplainRefusesInOneLine) {
       {"full", "found 'full'"},
       {"ful@64", "did you mean 'full'"},
       {"full@64 --seed 1,2", "2 runs"},
-      {"full@1024 --memory-limit 1MiB", "limit 1048576"},
+      {"full@1024 --memory-limit 1MiB", "limit 1.0 MiB"},
       {"linear@64 --position alibi", "alibi"},
   };
   for (const auto& [arguments, said] : wrong) {

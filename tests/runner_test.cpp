@@ -201,7 +201,7 @@ TEST_F(Runner, NamesWrongOptions) {
       {"--jobs 0", "jobs: found '0'"},
       {"--jobs 4000", "expected at most"},
       {"--retry failed", "retry: found 'failed', expected one of ok, out_of_memory"},
-      {"--shard 5/4", "shard: found '5'"},
+      {"--shard 5/4", "shard: found '5/4', expected i/n with 1 <= i <= n"},
       {"--shard 2", "shard: found '2', expected i/n"},
       {"--fail-slow", "fail-slow: unknown key"},
   };

@@ -125,6 +125,20 @@ TEST(LeadingExponent, ConstantHasExponentZero) {
   EXPECT_TRUE(found.settled);
 }
 
+TEST(LeadingExponent, OfWhatNearsAConstantIsZero) {
+  for (const double sign : {-1.0, 1.0}) {
+    const auto found = leading(kSix, [&](double n) { return 1e6 + sign * 3e5 / n; });
+    EXPECT_EQ(found.value, 0) << sign;
+    EXPECT_TRUE(found.settled) << sign;
+  }
+}
+
+TEST(LeadingExponent, OfWhatVanishesIsNegative) {
+  const auto found = leading(kSix, [](double n) { return 5e4 / n; });
+  EXPECT_NEAR(found.value, -1, 1e-9);
+  EXPECT_TRUE(found.settled);
+}
+
 TEST(LeadingExponent, ThreeLengths) {
   const Lengths three = {128, 256, 512};
   const auto quadratic = leading(three, [](double n) { return n * n + 100 * n; });

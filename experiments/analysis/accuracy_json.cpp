@@ -167,7 +167,8 @@ void add_accuracy_json(const Comparison& comparison, json& result) {
                                 {"peak_total_bytes", json_number(point.peak_total_bytes)},
                                 {"state_bytes", json_number(point.state_bytes)},
                                 {"on_front_seconds", point.on_front_seconds},
-                                {"on_front_bytes", point.on_front_bytes}});
+                                {"on_front_bytes", point.on_front_bytes},
+                                {"on_front_state", point.on_front_state}});
   }
 }
 

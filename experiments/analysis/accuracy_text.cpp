@@ -251,7 +251,7 @@ std::string pareto_table(const Comparison& comparison) {
     rows.push_back({comparison.scores[point.line].label, fmt::format("{:.3f}", point.value),
                     marked(point.training_seconds, point.on_front_seconds),
                     marked(point.peak_total_bytes / 0x1p20, point.on_front_bytes),
-                    short_number(point.state_bytes / 0x1p10)});
+                    marked(point.state_bytes / 0x1p10, point.on_front_state)});
   }
   return "\nWhat the score costs (*: no other is both better and cheaper)\n" + aligned(rows);
 }

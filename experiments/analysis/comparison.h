@@ -36,7 +36,7 @@ struct ParetoPoint {
   size_t line = 0;
   double value = kNotANumber;  // of its primary score, mean over seeds
   double training_seconds = kNotANumber, peak_total_bytes = kNotANumber, state_bytes = kNotANumber;
-  bool on_front_seconds = false, on_front_bytes = false;
+  bool on_front_seconds = false, on_front_bytes = false, on_front_state = false;
 };
 
 struct FailedRun {

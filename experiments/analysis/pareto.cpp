@@ -55,6 +55,7 @@ std::vector<ParetoPoint> pareto_points(const Comparison& comparison) {
   for (ParetoPoint& point : points) {
     point.on_front_seconds = is_on_front(comparison, points, point, &ParetoPoint::training_seconds);
     point.on_front_bytes = is_on_front(comparison, points, point, &ParetoPoint::peak_total_bytes);
+    point.on_front_state = is_on_front(comparison, points, point, &ParetoPoint::state_bytes);
   }
   return points;
 }

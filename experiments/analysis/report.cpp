@@ -95,6 +95,15 @@ std::string quantity_table(const Comparison& comparison, const std::string& titl
                      fitting_table(all_lengths(comparison), rows_of));
 }
 
+/// What a flag of an exponent says to who reads it here for the first time.
+std::string_view flag_meaning(std::string_view flag) {
+  if (flag == "drift") return ", the machine was not as fast at one length as at another";
+  if (flag == "uneven") return ", lengths scatter about any law by more than their repeats do";
+  if (flag == "outliers") return ", processes far from the others are left out";
+  if (flag.starts_with("kink")) return ", fitted on one side of it";
+  return "";
+}
+
 /// Slopes of seconds; leading exponents of what is exact.
 std::string exponent_table(const Comparison& comparison) {
   if (all_lengths(comparison).size() < 2) return "";
@@ -126,7 +135,7 @@ std::string exponent_table(const Comparison& comparison) {
   if (unsettled) text += "~ not settled: the slope still drifts, or no second reading agrees\n";
   for (const auto& [flag, labels] : flags) {
     if (flag != "not yet asymptotic") {
-      text += fmt::format("({}: {})\n", flag, fmt::join(labels, ", "));
+      text += fmt::format("({}{}: {})\n", flag, flag_meaning(flag), fmt::join(labels, ", "));
     }
   }
   return text;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "base/check.h"
 
@@ -12,6 +13,7 @@ namespace {
 constexpr double kNegligible = 1e-6;
 constexpr double kAgreement = 0.02;
 constexpr double kAboveLinear = 1.05;
+constexpr double kVanishes = 1e-3;
 
 struct Points {
   std::vector<int64_t> lengths;
@@ -65,6 +67,17 @@ LeadingExponent exponents(const std::vector<int64_t>& lengths,
         std::abs(result.value - result.pairs[result.pairs.size() - 2].value) <= kAgreement;
   }
   return result;
+}
+
+// Where differences shrink by a factor at every doubling, what is neared is their geometric sum: a
+// constant, exponent 0, or nothing, and then the quantity falls as its differences do.
+std::optional<double> exponent_of_what_is_neared(const std::vector<double>& values,
+                                                 const std::vector<double>& differences) {
+  if (differences.size() < 2) return std::nullopt;
+  const double factor = differences.back() / differences[differences.size() - 2];
+  if (!(factor > 0 && factor < 1)) return std::nullopt;
+  const double limit = values.back() + differences.back() * factor / (1 - factor);
+  return std::abs(limit) <= kVanishes * values.back() ? std::log2(factor) : 0;
 }
 
 }  // namespace
@@ -127,6 +140,13 @@ LeadingExponent leading_exponent(std::span<const int64_t> lengths, std::span<con
   if (std::all_of(d.end() - 2, d.end(), is_negligible)) {
     linear.value = 0;
     linear.settled = true;
+    return linear;
+  }
+  if (const auto neared = exponent_of_what_is_neared(points.values, d)) {
+    const auto before = exponent_of_what_is_neared({points.values.begin(), points.values.end() - 1},
+                                                   {d.begin(), d.end() - 1});
+    linear.value = *neared;
+    linear.settled = before && std::abs(*before - *neared) <= kAgreement;
     return linear;
   }
   linear.settled = linear.settled || is_negligible(f.back());

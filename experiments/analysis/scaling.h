@@ -45,6 +45,7 @@ struct LeadingExponent {
 /// as log2(d(2T)/d(T)) and likewise. The rule, judged at the longest lengths, since a window longer
 /// than the sequence or a single tile bends the law at short ones:
 /// - d within 1e-6 of y: constant, exponent 0.
+/// - d shrinks from one doubling to the next: what y nears has exponent 0, or d's where that is 0.
 /// - f at the three longest within 1e-6 of y, or negative (e does not grow): d. A law b n + c has
 ///   e = -c, which may well be positive: that it does not grow is what says linear.
 /// - otherwise f, then e, whichever first exceeds 1.05 and is settled (its last two pairs agree

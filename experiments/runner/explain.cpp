@@ -250,8 +250,8 @@ int explain(const std::vector<std::string>& arguments) {
     fmt::print("{}",
                asked.json ? explained_json(explained).dump(2) + "\n" : explained_text(explained));
   } catch (const OutOfMemory& error) {
-    user_error("explain: {} at {} tokens: {} (--memory-limit)", asked.config.run.attention,
-               asked.config.run.length, error.what());
+    user_error("explain: {} at {} tokens: out of memory: {} (--memory-limit)",
+               asked.config.run.attention, asked.config.run.length, memory_text(error));
   }
   return 0;
 }

@@ -15,12 +15,16 @@ constexpr int kMostShards = 100'000;
 
 Shard parse_shard(std::string_view key, std::string_view text) {
   const size_t slash = text.find('/');
-  if (slash == std::string_view::npos) {
-    user_error("{}: found '{}', expected i/n, as in 2/4", key, text);
+  try {
+    if (slash != std::string_view::npos) {
+      const auto count = parse_integer(key, text.substr(slash + 1), {1, kMostShards});
+      const auto index = parse_integer(key, text.substr(0, slash), {1, count});
+      return {static_cast<int>(index), static_cast<int>(count)};
+    }
+  } catch (const UserError&) {
   }
-  const auto count = parse_integer(key, text.substr(slash + 1), {1, kMostShards});
-  const auto index = parse_integer(key, text.substr(0, slash), {1, count});
-  return {static_cast<int>(index), static_cast<int>(count)};
+  user_error("{}: found '{}', expected i/n with 1 <= i <= n <= {}, as in 2/4", key, text,
+             kMostShards);
 }
 
 std::set<RunStatus> parse_statuses(std::string_view key, std::string_view text) {

@@ -64,6 +64,12 @@ std::string bytes_text(double bytes) {
   return scaled(bytes, 1024, std::array{"B", "KiB", "MiB", "GiB", "TiB"});
 }
 
+std::string memory_text(const OutOfMemory& error) {
+  const auto text = [](int64_t bytes) { return bytes_text(static_cast<double>(bytes)); };
+  return fmt::format("{} wanted, {} in use, limit {}", text(error.wanted_bytes),
+                     text(error.live_bytes), text(error.limit_bytes));
+}
+
 std::string flops_text(double flops) {
   return scaled(flops, 1000,
                 std::array{"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP"});

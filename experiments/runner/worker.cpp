@@ -16,6 +16,7 @@
 #include "experiments/runner/match.h"
 #include "experiments/runner/results_folder.h"
 #include "experiments/runner/stop_signal.h"
+#include "experiments/runner/units.h"
 #include "experiments/runner/worker_order.h"
 
 namespace lengthwise {
@@ -61,7 +62,7 @@ class Worker {
       end_.reason = fmt::format("after {:.6g} s", order_.time_limit_seconds);
     } catch (const OutOfMemory& error) {
       end_.status = RunStatus::out_of_memory;
-      end_.reason = error.what();
+      end_.reason = memory_text(error);
     } catch (const std::bad_alloc&) {
       end_.status = RunStatus::out_of_memory;
       end_.reason = "the system gave no more memory";

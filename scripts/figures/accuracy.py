@@ -117,12 +117,11 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
         if len(kinds) > 1:
             axes.set_title(data.score_name(kind), pad=8)
     lines = [line for of_kind in rows.values() for _, _, _, line, _ in of_kind]
-    several = any(len(line.get("seeds") or []) > 1 for line in lines)
     name = " and ".join(data.score_name(kind) for kind in kinds)
     mark = "of" if len(lengths) > 1 else "dashed"
     limited = any(data.is_limited(point) for point in points)
     heading(figure, found, "; ".join(filter(None, [
-        name + (", mean over seeds and 95 % interval" if several else ""),
+        name + data.seeds_note(lines, ", mean over seeds and 95 % interval"),
         f"{mark}: the ceiling of what the layers can reach" if limited else "",
         data.left_out_note(found)])))
     return save(figure, stem)

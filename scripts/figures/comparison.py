@@ -4,6 +4,7 @@ Exponents, intervals, crossovers and fronts are computed there and nowhere else.
 absent or null (an older file, one seed, no training): readers then get an empty list or None.
 """
 
+import argparse
 import json
 import os
 import re
@@ -75,6 +76,18 @@ def crossings(comparison: dict, quantity: str) -> list[dict]:
     """The crossovers of this quantity at a length that was found, of pairs with flash or full."""
     return [entry for entry in comparison.get("crossovers") or []
             if entry["quantity"] == quantity and entry.get("length") and entry.get("reference")]
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong use is one line, as everywhere."""
+
+    def error(self, message):
+        raise UserError(message)
+
+
+def seeds_note(lines, said: str) -> str:
+    """`said` of means over seeds, where some line of scores has two seeds."""
+    return said if any(len(line.get("seeds") or []) > 1 for line in lines) else ""
 
 
 def points_along(lengths: list[int], kind: str, summary: dict) -> list[dict]:

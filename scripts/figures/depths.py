@@ -70,7 +70,7 @@ def draw_depths(found: dict, stem: Path) -> list[Path] | None:
         axes.axis("off")
     names = " or ".join(dict.fromkeys(data.score_name(data.primary(line)) for line, _ in lines))
     heading(figure, found, "; ".join(filter(None, [
-        f"{names} by depth, mean over seeds",
+        f"{names} by depth", data.seeds_note([line for line, _ in lines], "mean over seeds"),
         "dashed: out of the layers' reach" if limited else "", data.left_out_note(found)])))
     return save(figure, stem)
 
@@ -121,6 +121,7 @@ def draw_contexts(found: dict, stem: Path) -> list[Path] | None:
     for axes in list(grid.flat)[len(lengths):]:
         axes.axis("off")
     heading(figure, found, "; ".join(filter(None, [
-        "bits per byte by the bytes before, mean over seeds, 95 % interval and every seed",
+        "bits per byte by the bytes before",
+        data.seeds_note([line for line, _ in lines], "mean over seeds, 95 % interval and every seed"),
         data.left_out_note(found)])))
     return save(figure, stem)

@@ -72,7 +72,8 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
         axes.axis("off")
     names = " or ".join(data.score_name(kind) for kind in data.score_kinds(found))
     heading(figure, found, "; ".join(filter(None, [
-        names, "mean over seeds, 95 % interval and every seed",
+        names, data.seeds_note([line for entries in by_panel.values() for *_, line in entries],
+                               "mean over seeds, 95 % interval and every seed"),
         "dashed: ceiling of what the layers can reach" if limited else "",
         data.left_out_note(found)])))
     return save(figure, stem)

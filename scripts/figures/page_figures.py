@@ -244,12 +244,12 @@ def pareto_figures(comparison: dict) -> list[dict]:
     for cost, front, unit, name in (
             ("training_seconds", "on_front_seconds", "s", "seconds of training"),
             ("peak_total_bytes", "on_front_bytes", "byte", "peak memory of a training step"),
-            ("state_bytes", None, "byte", "state while decoding")):
+            ("state_bytes", "on_front_state", "byte", "state while decoding")):
         points = [e for e in entries if e.get(cost) and e.get("value") is not None]
         if len(points) < 2:
             continue
         traces = []
-        ahead = sorted((e[cost], e["value"]) for e in points if front and e.get(front))
+        ahead = sorted((e[cost], e["value"]) for e in points if e.get(front))
         if len(ahead) > 1:
             traces.append({"type": "scatter", "mode": "lines", "x": [a[0] for a in ahead],
                            "y": [a[1] for a in ahead], "hoverinfo": "skip", "showlegend": False,
@@ -262,7 +262,7 @@ def pareto_figures(comparison: dict) -> list[dict]:
             trace = line_trace(number, label, [entry[cost]], [entry["value"]],
                                [f"<b>{label}</b>, trained at {count_text(entry['train_length'])}<br>"
                                 f"{text_of(entry['value'])} for {text_of(entry[cost], unit)}"])
-            hollow = "-open" if front and not entry.get(front) else ""
+            hollow = "" if entry.get(front) else "-open"
             trace["marker"] = {"symbol": trace["marker"]["symbol"] + hollow, "size": 12}
             traces.append(trace | {"mode": "markers"})
         score = points[0]["score"]

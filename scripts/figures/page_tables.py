@@ -172,13 +172,14 @@ def pareto(comparison: dict) -> Table | None:
     rows = [[e["label"], count_text(e["train_length"]), data.score_name(e["score"]),
              text_of(e["value"]), text_of(e.get("training_seconds"), "s"),
              text_of(e.get("peak_total_bytes"), "byte"), text_of(e.get("state_bytes"), "byte"),
-             said[e.get("on_front_seconds")], said[e.get("on_front_bytes")]]
+             said[e.get("on_front_seconds")], said[e.get("on_front_bytes")],
+             said[e.get("on_front_state")]]
             for e in comparison.get("pareto") or []]
     if not rows:
         return None
     return Table("pareto", "Score against cost; a model is on the front if none is better for less",
                  ["model", "trained at", "score", "value", "training", "peak memory", "state",
-                  "on the front of time", "on the front of memory"], rows)
+                  "on the front of time", "on the front of memory", "on the front of state"], rows)
 
 
 def middle(run: dict, name: str) -> float | None:

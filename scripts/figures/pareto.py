@@ -11,20 +11,19 @@ from figures.style import FORMATS
 
 PANELS = [("training_seconds", "on_front_seconds", "s", "time of training"),
           ("peak_total_bytes", "on_front_bytes", "byte", "peak memory of a training step"),
-          ("state_bytes", None, "byte", "state while decoding")]
+          ("state_bytes", "on_front_state", "byte", "state while decoding")]
 
 
 def draw_panel(axes, points: list[dict], panel: tuple, numbers: dict) -> None:
     cost, front, unit, name = panel
-    ahead = sorted((p[cost], p["value"]) for p in points if front and p.get(front))
+    ahead = sorted((p[cost], p["value"]) for p in points if p.get(front))
     if len(ahead) > 1:
         axes.step([a[0] for a in ahead], [a[1] for a in ahead], where="post", color=GREY, linewidth=1,
                   linestyle=(0, (4, 2)), zorder=1)
     for point in points:
         colour, marker = look(numbers[point["label"]])
-        on_front = not front or point.get(front)
         axes.plot(point[cost], point["value"], color=colour, marker=marker, markersize=8,
-                  linestyle="none", markerfacecolor=colour if on_front else "white")
+                  linestyle="none", markerfacecolor=colour if point.get(front) else "white")
     axes.set_xscale("log", base=2 if unit == "byte" else 10)
     axes.margins(x=0.12, y=0.14)
     low, high = axes.get_xlim()
@@ -38,7 +37,7 @@ def draw_panel(axes, points: list[dict], panel: tuple, numbers: dict) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(FORMATS[unit]))
     axes.set_title(f"Against {name}", pad=8)
-    axes.set_xlabel(name + (" (filled: none is better for less)" if front else ""))
+    axes.set_xlabel(f"{name} (filled: none is better for less)")
     score = points[0]["score"]
     axes.set_ylabel(score.replace("_", " ") + ("" if score in data.SHARES else " (less is better)"))
     axes.grid(color="#e6e6e6", linewidth=0.6)
