@@ -18,6 +18,7 @@
 #include "experiments/runner/merge_runs.h"
 #include "experiments/runner/plan.h"
 #include "experiments/runner/slurm.h"
+#include "experiments/runner/split_runs.h"
 #include "experiments/runner/sweep.h"
 #include "experiments/runner/worker.h"
 
@@ -33,6 +34,7 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise run     [sweep.ini] [--key value ...]                run what is missing of a sweep
   lengthwise run     --help                                       every key
   lengthwise merge   [sweep.ini] [--key value ...] | FOLDER       all rows of a sweep, or folder, in one file
+  lengthwise split   results.h5 --results FOLDER                  its rows in a folder, in which run goes on
   lengthwise slurm   [sweep.ini] --tasks N [--key value ...]      the sweep as a Slurm array
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
   lengthwise explain NAME@LENGTH [--key value ...] [--json]       where FLOPs, bytes and seconds go
@@ -143,6 +145,7 @@ int dispatch(Arguments arguments) {
   if (command == "list") return list(arguments);
   if (command == "run") return run(arguments);
   if (command == "merge") return lengthwise::run_merge(arguments);
+  if (command == "split") return lengthwise::run_split(arguments);
   if (command == "plan") return plan(arguments);
   if (command == "slurm") return slurm(arguments);
   if (command == "compare") return compare(arguments);
@@ -151,8 +154,8 @@ int dispatch(Arguments arguments) {
   if (command == "check") return check(arguments);
   if (command == "worker") return lengthwise::run_worker(arguments);
   user_error("{}: unknown command{}", command,
-             lengthwise::did_you_mean(command, {"list", "plan", "run", "merge", "slurm", "compare",
-                                                "explain", "export", "check", "help"}));
+             lengthwise::did_you_mean(command, {"list", "plan", "run", "merge", "split", "slurm",
+                                                "compare", "explain", "export", "check", "help"}));
 }
 
 }  // namespace

@@ -125,6 +125,24 @@ TEST_F(Runner, MergeIsIdempotentAndRefusesToMixSchemas) {
   EXPECT_TRUE(read("r/sweep.h5") == first);
 }
 
+TEST_F(Runner, ASplitFileGoesOnWhereItsFolderStood) {
+  const std::string sweep = " --length 8,16 --repeats 1 --attention full,linear";
+  ASSERT_EQ(run("run --results r" + sweep).exit_code, 0);
+  const std::string before = read("r/sweep.h5");
+  const Outcome split = run("split r/sweep.h5 --results s");
+  EXPECT_EQ(split.exit_code, 0) << split.err;
+  EXPECT_THAT(split.err, HasSubstr("4 rows of r/sweep.h5 written to s/runs, 0 were there"));
+  EXPECT_THAT(run("run --results s" + sweep).err, HasSubstr("0 done now, 4 were there"));
+  EXPECT_EQ(read("s/sweep.h5"), before);
+  const fs::path one = file_in("s/runs", ".h5");
+  fs::remove(one);
+  EXPECT_THAT(run("split --results s r/sweep.h5").err, HasSubstr("1 rows of"));
+  EXPECT_TRUE(fs::exists(one));
+  for (const char* wrong : {"split", "split r/sweep.h5", "split none.h5 --results s"}) {
+    EXPECT_EQ(run(wrong).exit_code, 2) << wrong;
+  }
+}
+
 TEST_F(Runner, AFolderMergesWithoutItsSweeps) {
   EXPECT_THAT(run("merge .").err, AllOf(HasSubstr("'runs'"), Not(HasSubstr("internal"))));
   for (const char* lengths : {"16,32", "64"}) {

@@ -8,6 +8,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/check.h"
 #include "io/table_fault.h"
 #include "io/text.h"
 
@@ -129,6 +130,24 @@ std::string table_fault(const Table& table) {
     if (!fault.empty()) return fmt::format("column '{}': found {}", column.name, fault);
   }
   return "";
+}
+
+Table row_of(const Table& table, size_t row) {
+  const auto runs = static_cast<size_t>(table.dimensions.at("run"));
+  check(row < runs, fmt::format("row {} of {}", row, runs));
+  Table result{table.attributes, table.dimensions, {}};
+  result.dimensions["run"] = 1;
+  for (const Column& column : table.columns) {
+    const bool by_run = column.dimensions.front() == "run";
+    const auto own = [&]<class Values>(const Values& values) -> decltype(Column::values) {
+      const auto width = static_cast<int64_t>(values.size() / runs);
+      const auto begin = values.begin() + static_cast<int64_t>(row) * width;
+      return by_run ? Values(begin, begin + width) : values;
+    };
+    result.columns.push_back({column.name, column.dimensions, std::visit(own, column.values),
+                              column.units, column.long_name, column.flag_meanings});
+  }
+  return result;
 }
 
 }  // namespace lengthwise

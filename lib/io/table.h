@@ -60,4 +60,7 @@ Table read_columns(const std::filesystem::path& path, std::span<const std::strin
 /// contradict each other are a UserError. Flags are renumbered by their meaning.
 Table merge_tables(std::span<const Table> parts);
 
+/// The table of one of its runs, with all dimensions: merging those of every run gives it back.
+Table row_of(const Table& table, size_t row);
+
 }  // namespace lengthwise
