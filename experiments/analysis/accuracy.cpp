@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <set>
 
@@ -50,7 +51,8 @@ template <class Member>
 ByLength over_seeds(const std::vector<const LabelScores*>& seeds, const Member& member) {
   ByLength by_length;
   for (const LabelScores* seed : seeds) {
-    for (const auto& [length, score] : member(*seed)) by_length[length].push_back(score);
+    for (const auto& [length, score] : std::invoke(member, *seed))
+      by_length[length].push_back(score);
   }
   return by_length;
 }
@@ -69,12 +71,11 @@ ScoreSpread spread_of(const ByLength& by_length) {
 ScoreSummary summary_of(const std::vector<const LabelScores*>& seeds) {
   ScoreSummary summary;
   for (size_t kind = 0; kind < kScoreKinds; ++kind) {
-    summary.by_kind[kind] =
-        spread_of(over_seeds(seeds, [&](const LabelScores& s) { return s.by_kind[kind]; }));
+    summary.by_kind[kind] = spread_of(over_seeds(
+        seeds, [&](const LabelScores& s) -> const NumberByLength& { return s.by_kind[kind]; }));
   }
-  summary.ceiling = spread_of(over_seeds(seeds, [](const auto& s) { return s.ceiling; })).mean;
-  summary.exact_match_chance =
-      spread_of(over_seeds(seeds, [](const auto& s) { return s.exact_match_chance; })).mean;
+  summary.ceiling = spread_of(over_seeds(seeds, &LabelScores::ceiling)).mean;
+  summary.exact_match_chance = spread_of(over_seeds(seeds, &LabelScores::exact_match_chance)).mean;
   return summary;
 }
 
@@ -109,7 +110,8 @@ void summarise(ScoreLine& line) {
   std::map<std::string, std::vector<const LabelScores*>, PartOrder> parts;
   for (const SeedScore& seed : line.seeds) {
     all.push_back(&seed.scores);
-    for (const auto& [part, scores] : seed.parts) parts[part].push_back(&scores);
+    if (!seed.parts) continue;
+    for (const auto& [part, scores] : *seed.parts) parts[part].push_back(&scores);
   }
   line.status = status_of(line.ends);
   line.scores = summary_of(all);
@@ -258,11 +260,13 @@ PairedDifference paired(const std::vector<ScoreLine>& lines, size_t left, size_t
   const ScoreLine &a = lines[left], &b = lines[right];
   PairedDifference pair{left, right, a.primary, length, 0, kNotANumber, {}};
   std::vector<double> differences;
+  auto first = b.seeds.begin();  // seeds rise
   for (const SeedScore& x : a.seeds) {
-    for (const SeedScore& y : b.seeds) {
+    while (first != b.seeds.end() && first->seed < x.seed) ++first;
+    for (auto y = first; y != b.seeds.end() && y->seed == x.seed; ++y) {
       const double difference =
-          at(x.scores.of(pair.score), length) - at(y.scores.of(pair.score), length);
-      if (x.seed == y.seed && std::isfinite(difference)) differences.push_back(difference);
+          at(x.scores.of(pair.score), length) - at(y->scores.of(pair.score), length);
+      if (std::isfinite(difference)) differences.push_back(difference);
     }
   }
   const Moments m = moments(differences);

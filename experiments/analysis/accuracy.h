@@ -27,7 +27,7 @@ struct SeedScore {
   int64_t seed = 0;
   std::string run_id;
   LabelScores scores;
-  PartScores parts;
+  std::shared_ptr<const PartScores> parts;  // the record's
   double training_seconds = kNotANumber;
   bool solved = false;  // of a task whose answers are right or wrong
 };

@@ -73,8 +73,9 @@ json part_json(const ScoreLine& line, const std::string& part, const ScoreSummar
   result["part"] = part;
   result["seeds"] = json::array();
   for (const SeedScore& seed : line.seeds) {
-    const auto found = seed.parts.find(part);
-    if (found == seed.parts.end()) continue;
+    if (!seed.parts) continue;
+    const auto found = seed.parts->find(part);
+    if (found == seed.parts->end()) continue;
     json entry =
         of_each_score([&](size_t kind) { return along(tested, found->second.by_kind[kind]); });
     entry["seed"] = seed.seed;

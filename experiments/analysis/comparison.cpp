@@ -64,8 +64,8 @@ std::map<int64_t, PartValues> parts_of(const Records& records, size_t quantity) 
 std::string batching_of(const Records& records) {
   std::set<int64_t> batches, tokens;
   for (const RunRecord* record : records) {
-    const auto batch = record->sizes.find("batch");
-    if (batch == record->sizes.end()) return "";
+    const auto batch = record->setup->sizes.find("batch");
+    if (batch == record->setup->sizes.end()) return "";
     batches.insert(batch->second);
     tokens.insert(batch->second * record->length);
   }
@@ -76,7 +76,7 @@ std::string batching_of(const Records& records) {
 /// What models must have in common for their costs to be compared, whatever they attend by.
 std::string model_of(const RunRecord& record) {
   std::string model;
-  for (const auto& [key, value] : record.settings) {
+  for (const auto& [key, value] : record.setup->settings) {
     const bool was_matched = key == record.matched_key;
     const bool is_of_model =
         key.starts_with("model.") || key == "train.checkpoint" || key == "threads";
@@ -106,7 +106,7 @@ constexpr std::string_view kLearningRate = "train.learning_rate";
 
 std::string task_of(const RunRecord& record) {
   std::string task = record.task;
-  for (const auto& [key, value] : record.settings) {
+  for (const auto& [key, value] : record.setup->settings) {
     if (key.starts_with("task." + record.task + ".")) task += fmt::format("\n{}={}", key, value);
   }
   return task;
@@ -116,14 +116,8 @@ std::string task_of(const RunRecord& record) {
 std::vector<ScoreLine> score_lines_of(const Records& records, size_t group) {
   std::set<std::string> keys = dividing_keys(records);
   std::erase_if(keys, [](const std::string& key) { return !is_of_training(key); });
-  std::map<Settings, Records> trainings;
-  for (const RunRecord* record : records) {
-    Settings settings;
-    for (const std::string& key : keys) settings[key] = setting_of(*record, key);
-    trainings[settings].push_back(record);
-  }
   std::vector<ScoreLine> lines;
-  for (const auto& [settings, runs] : trainings) {
+  for (const auto& [settings, runs] : by_settings(records, keys)) {
     for (ScoreLine& line : score_lines(runs, group)) {
       line.training = settings;
       line.task = task_of(*runs.front());
@@ -164,7 +158,7 @@ void label_scores(const std::vector<Group>& groups, std::vector<ScoreLine>& line
   }
 }
 
-void read_baselines(const std::vector<RunRecord>& records, Comparison& comparison) {
+void read_baselines(const RunRecords& records, Comparison& comparison) {
   std::map<int64_t, std::vector<double>> ngrams;
   std::set<double> chances;
   for (const RunRecord& record : records) {
@@ -189,8 +183,8 @@ void note_varying_batch(const Records& records, Comparison& comparison) {
       "the batch changes with the length: every quantity is of a whole step, not of one sequence";
   std::set<int64_t> batches;
   for (const RunRecord* record : records) {
-    const auto batch = record->sizes.find("batch");
-    if (batch != record->sizes.end()) batches.insert(batch->second);
+    const auto batch = record->setup->sizes.find("batch");
+    if (batch != record->setup->sizes.end()) batches.insert(batch->second);
   }
   auto& notes = comparison.notes;
   if (batches.size() > 1 && std::find(notes.begin(), notes.end(), note) == notes.end()) {
@@ -207,14 +201,17 @@ std::string join_counts(const std::map<std::string, int64_t>& counts) {
   return joined;
 }
 
-void read_provenance(const Table& table, const std::vector<RunRecord>& records,
-                     Comparison& comparison) {
+void read_study(const Table& table, Comparison& comparison) {
   for (const std::string name : {"study", "title"}) {
     const auto found = table.attributes.find(name);
     if (comparison.study.empty() && found != table.attributes.end()) {
       comparison.study = found->second;
     }
   }
+}
+
+void read_provenance(const RunRecords& records, Comparison& comparison) {
+  std::map<const Setup*, int64_t> setups;
   for (const RunRecord& record : records) {
     ++comparison.commits[record.commit];
     ++comparison.cpus[record.cpu];
@@ -223,9 +220,12 @@ void read_provenance(const Table& table, const std::vector<RunRecord>& records,
     comparison.common["position"].insert(record.position);
     comparison.common["task"].insert(record.task);
     comparison.common["norm"].insert(record.norm);
-    for (const auto& [name, size] : record.sizes) {
+    ++setups[record.setup.get()];
+  }
+  for (const auto& [setup, runs] : setups) {
+    for (const auto& [name, size] : setup->sizes) {
       if (name == "threads") {
-        ++comparison.threads[std::to_string(size)];
+        comparison.threads[std::to_string(size)] += runs;
       } else {
         comparison.common[name].insert(std::to_string(size));
       }
@@ -246,14 +246,9 @@ void read_provenance(const Table& table, const std::vector<RunRecord>& records,
   }
 }
 
-}  // namespace
-
-Comparison compare_table(const Table& table, const std::string& file) {
-  const std::vector<RunRecord> records = run_records(table, file);
-  Comparison comparison;
-  comparison.file = file;
+void compare_records(const RunRecords& records, Comparison& comparison) {
   comparison.runs = static_cast<int64_t>(records.size());
-  read_provenance(table, records, comparison);
+  read_provenance(records, comparison);
   const auto grouped = group_runs(records);
   for (const auto& [key, runs] : grouped) {
     for (ScoreLine& line : score_lines_of(runs.records, comparison.groups.size())) {
@@ -276,6 +271,32 @@ Comparison compare_table(const Table& table, const std::string& file) {
   }
   comparison.crossovers = pair_crossovers(comparison.groups);
   comparison.summary = summary_sentences(comparison);
+}
+
+}  // namespace
+
+Comparison compare_table(const Table& table, const std::string& file) {
+  Comparison comparison;
+  comparison.file = file;
+  read_study(table, comparison);
+  Setups setups;
+  RunRecords records;
+  add_records(table, file, setups, records);
+  compare_records(records, comparison);
+  return comparison;
+}
+
+Comparison compare_file(const std::filesystem::path& path) {
+  constexpr size_t kPieceRuns = 4096;
+  Comparison comparison;
+  comparison.file = path.string();
+  Setups setups;
+  RunRecords records;
+  read_in_pieces(path, record_columns(), kPieceRuns, [&](const Table& piece) {
+    read_study(piece, comparison);
+    add_records(piece, comparison.file, setups, records);
+  });
+  compare_records(records, comparison);
   return comparison;
 }
 

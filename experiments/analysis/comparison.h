@@ -1,5 +1,6 @@
 // What `lengthwise compare` says of a results file, as values: report.h renders it.
 #pragma once
+#include <filesystem>
 #include <set>
 
 #include "experiments/analysis/accuracy.h"
@@ -64,5 +65,7 @@ struct Comparison {
 
 /// Groups, medians, exponents. UserError names the file and the column that is not as expected.
 Comparison compare_table(const Table& table, const std::string& file);
+/// The same of a file, which may be larger than memory.
+Comparison compare_file(const std::filesystem::path& path);
 
 }  // namespace lengthwise

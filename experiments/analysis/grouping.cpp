@@ -11,8 +11,10 @@ namespace {
 
 /// The length and the seed are what a group spans, and names have a place of their own.
 bool is_setting(const std::string& key, const RunRecord& record) {
+  const std::string_view bare =
+      std::string_view(key).substr(key.starts_with("model.") ? sizeof "model." - 1 : 0);
   for (const std::string_view name : {"length", "seed", "attention", "position", "task", "norm"}) {
-    if (key == name || key == fmt::format("model.{}", name)) return false;
+    if (bare == name) return false;
   }
   // attention.windowed.window says nothing about a model that has no windowed layer
   const auto foreign = [&](std::string_view kind, const std::string& used) {
@@ -26,10 +28,20 @@ bool is_setting(const std::string& key, const RunRecord& record) {
          !foreign("task.", record.task);
 }
 
+/// One of each setup and length.
+Records without_repeats(const Records& records) {
+  std::set<std::pair<const Setup*, int64_t>> seen;
+  Records result;
+  for (const RunRecord* record : records) {
+    if (seen.emplace(record->setup.get(), record->length).second) result.push_back(record);
+  }
+  return result;
+}
+
 std::set<std::string> setting_keys(const Records& records) {
   std::set<std::string> keys;
   for (const RunRecord* record : records) {
-    for (const auto& [key, value] : record->settings) {
+    for (const auto& [key, value] : record->setup->settings) {
       if (is_setting(key, *record)) keys.insert(key);
     }
   }
@@ -63,11 +75,13 @@ std::string last_part(const std::string& key) { return key.substr(key.rfind('.')
 }  // namespace
 
 std::string setting_of(const RunRecord& record, const std::string& key) {
-  const auto found = record.settings.find(key);
-  return found == record.settings.end() || !is_setting(key, record) ? "" : found->second;
+  const Settings& settings = record.setup->settings;
+  const auto found = settings.find(key);
+  return found == settings.end() || !is_setting(key, record) ? "" : found->second;
 }
 
-std::set<std::string> dividing_keys(const Records& records) {
+std::set<std::string> dividing_keys(const Records& all) {
+  const Records records = without_repeats(all);
   std::set<std::string> dividing;
   for (const std::string& key : setting_keys(records)) {
     std::map<int64_t, std::string> by_length;
@@ -79,6 +93,21 @@ std::set<std::string> dividing_keys(const Records& records) {
   return dividing;
 }
 
+std::map<Settings, Records> by_settings(const Records& records, const std::set<std::string>& keys) {
+  std::map<Settings, Records> result;
+  std::map<const Setup*, Records*> of_setup;
+  for (const RunRecord* record : records) {
+    Records*& found = of_setup[record->setup.get()];
+    if (found == nullptr) {
+      Settings settings;
+      for (const std::string& key : keys) settings[key] = setting_of(*record, key);
+      found = &result[settings];
+    }
+    found->push_back(record);
+  }
+  return result;
+}
+
 bool GroupKey::operator<(const GroupKey& other) const {
   const auto names = [](const GroupKey& key) {
     return std::tie(key.attention, key.position, key.task, key.norm);
@@ -87,7 +116,7 @@ bool GroupKey::operator<(const GroupKey& other) const {
   return natural_less(divided, other.divided);
 }
 
-std::map<GroupKey, GroupRuns> group_runs(const std::vector<RunRecord>& records) {
+std::map<GroupKey, GroupRuns> group_runs(const RunRecords& records) {
   std::map<GroupKey, Records> variants;
   for (const RunRecord& record : records) {
     variants[{record.attention, record.position, record.task, record.norm, ""}].push_back(&record);
@@ -99,16 +128,10 @@ std::map<GroupKey, GroupRuns> group_runs(const std::vector<RunRecord>& records) 
     // a size that `match` adjusted follows from the length and the budget, which tells groups
     // apart
     for (const RunRecord* record : runs) keys.erase(record->matched_key);
-    for (const RunRecord* record : runs) {
+    for (auto& [settings, of_group] : by_settings(runs, keys)) {
       GroupKey key = variant;
-      Settings settings;
-      for (const std::string& name : keys) {
-        settings[name] = setting_of(*record, name);
-        key.divided += settings[name] + "\n";
-      }
-      GroupRuns& group = groups[key];
-      group.settings = settings;
-      group.records.push_back(record);
+      for (const auto& [name, value] : settings) key.divided += value + "\n";
+      groups[key] = {settings, std::move(of_group)};
     }
   }
   return groups;

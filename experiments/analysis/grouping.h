@@ -18,6 +18,9 @@ std::string setting_of(const RunRecord& record, const std::string& key);
 /// a fixed number of tokens, belongs to the law and must not tear a group into single lengths.
 std::set<std::string> dividing_keys(const Records& records);
 
+/// By what each has of these settings; of rows of one attention, position and task.
+std::map<Settings, Records> by_settings(const Records& records, const std::set<std::string>& keys);
+
 struct GroupKey {
   std::string attention, position, task, norm, divided;
   bool operator<(const GroupKey& other) const;  // numbers in settings compare as numbers
@@ -29,7 +32,7 @@ struct GroupRuns {
 };
 
 /// By what a step costs: how runs were trained divides none.
-std::map<GroupKey, GroupRuns> group_runs(const std::vector<RunRecord>& records);
+std::map<GroupKey, GroupRuns> group_runs(const RunRecords& records);
 
 /// " window=64 width=128": the last part of each key where that is enough; "" for "".
 std::string settings_label(const Settings& settings);

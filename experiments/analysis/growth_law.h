@@ -1,8 +1,8 @@
 // How one quantity of one variant grows with the length: what was measured at each length, and what
 // is said of it.
 #pragma once
+#include <boost/container/flat_map.hpp>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -13,7 +13,8 @@
 
 namespace lengthwise {
 
-using NumberByLength = std::map<int64_t, double>;  // finite numbers only
+/// Finite numbers only. Rows have many, each with a few lengths: flat, since a tree is larger.
+using NumberByLength = boost::container::flat_map<int64_t, double>;
 
 /// log(y(to) / y(from)) / log(to / from).
 struct LocalSlope {

@@ -3,108 +3,15 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <numbers>
 #include <numeric>
 #include <tuple>
 
-#include "base/check.h"
+#include "experiments/analysis/column_source.h"
 
 namespace lengthwise {
 namespace {
-
-/// Finds columns and refuses those that are not as expected.
-class ColumnSource {
- public:
-  ColumnSource(const Table& table, const std::string& file) : table_(table), file_(file) {}
-
-  bool has(const std::string& name) const { return table_.find(name) != nullptr; }
-
-  int64_t extent(const std::string& dimension) const {
-    const auto found = table_.dimensions.find(dimension);
-    if (found == table_.dimensions.end()) user_error("{}: no dimension '{}'", file_, dimension);
-    return found->second;
-  }
-
-  /// Integers and flags as numbers too.
-  const std::vector<double>& numbers(const std::string& name,
-                                     const std::vector<std::string>& dimensions) const {
-    const Column& column = find(name, dimensions);
-    if (const auto* found = std::get_if<Column::Numbers>(&column.values)) return *found;
-    std::vector<double>& numbers = converted_[name];
-    if (const auto* integers = std::get_if<Column::Integers>(&column.values)) {
-      numbers.assign(integers->begin(), integers->end());
-    } else if (const auto* flags = std::get_if<Column::Flags>(&column.values)) {
-      numbers.assign(flags->begin(), flags->end());
-    } else {
-      user_error("{}: column '{}' holds text, expected numbers", file_, name);
-    }
-    return numbers;
-  }
-
-  const Column::Integers& integers(const std::string& name, const std::string& dimension) const {
-    return typed<Column::Integers>(name, dimension, "whole numbers");
-  }
-
-  const Column::Texts& texts(const std::string& name, const std::string& dimension) const {
-    return typed<Column::Texts>(name, dimension, "text");
-  }
-
-  /// Each flag's meaning.
-  std::vector<std::string> meanings(const std::string& name) const {
-    const auto& flags = typed<Column::Flags>(name, "run", "flags");
-    const std::vector<std::string>& known = find(name, {"run"}).flag_meanings;
-    std::vector<std::string> result;
-    for (const uint8_t flag : flags) {
-      if (flag >= known.size()) {
-        user_error("{}: column '{}' holds {}, expected a flag under {}", file_, name, flag,
-                   known.size());
-      }
-      result.push_back(known[flag]);
-    }
-    return result;
-  }
-
-  /// Where `label` stands along a text coordinate.
-  size_t place(const std::string& coordinate, const std::string& label) const {
-    const Column::Texts& labels = texts(coordinate, coordinate);
-    const auto found = std::find(labels.begin(), labels.end(), label);
-    if (found == labels.end()) {
-      user_error("{}: coordinate '{}' has no '{}'", file_, coordinate, label);
-    }
-    return static_cast<size_t>(found - labels.begin());
-  }
-
- private:
-  const Column& find(const std::string& name, const std::vector<std::string>& dimensions) const {
-    const Column* column = table_.find(name);
-    if (!column) user_error("{}: no column '{}'", file_, name);
-    if (column->dimensions != dimensions) {
-      user_error("{}: column '{}' has dimensions ({}), expected ({})", file_, name,
-                 fmt::join(column->dimensions, ", "), fmt::join(dimensions, ", "));
-    }
-    int64_t expected = 1;
-    for (const std::string& dimension : dimensions) expected *= extent(dimension);
-    const size_t held =
-        std::visit([](const auto& values) { return values.size(); }, column->values);
-    if (held != static_cast<size_t>(expected)) {
-      user_error("{}: column '{}' holds {} values, expected {}", file_, name, held, expected);
-    }
-    return *column;
-  }
-
-  template <class Values>
-  const Values& typed(const std::string& name, const std::string& dimension,
-                      std::string_view expected) const {
-    const Column& column = find(name, {dimension});
-    const auto* values = std::get_if<Values>(&column.values);
-    if (!values) user_error("{}: column '{}' does not hold {}", file_, name, expected);
-    return *values;
-  }
-
-  const Table& table_;
-  const std::string& file_;
-  mutable std::map<std::string, std::vector<double>> converted_;
-};
 
 /// Of each row the numbers at [row, offset + 0 * stride], [row, offset + 1 * stride] ...; sink(row,
 /// numbers), which may reorder them.
@@ -245,7 +152,7 @@ std::vector<NumberByLength> by_coordinate(const ColumnSource& source, const std:
                                           const std::string& coordinate, size_t rows) {
   std::vector<NumberByLength> result(rows);
   if (!source.has(name)) return result;
-  const std::vector<double> values = source.numbers(name, {"run", coordinate});
+  const std::vector<double>& values = source.numbers(name, {"run", coordinate});
   const Column::Integers& places = source.integers(coordinate, coordinate);
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) continue;
@@ -254,41 +161,58 @@ std::vector<NumberByLength> by_coordinate(const ColumnSource& source, const std:
   return result;
 }
 
-/// sink(row, part, test length, value) for each number that is there of [run, test_length, part].
-template <class Sink>
-void over_parts(const ColumnSource& source, const std::string& name, const Sink& sink) {
-  if (!source.has(name)) return;
-  const std::vector<double>& values = source.numbers(name, {"run", "test_length", "part"});
-  const Column::Integers& lengths = source.integers("test_length", "test_length");
-  const Column::Texts& parts = source.texts("part", "part");
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) continue;
-    const size_t cell = i / parts.size();
-    sink(cell / lengths.size(), parts[i % parts.size()], lengths[cell % lengths.size()], values[i]);
+/// One of the columns [run, test_length, part], and where its numbers belong.
+struct PartColumn {
+  const std::vector<double>* values = nullptr;
+  NumberByLength& (*place)(LabelScores&) = nullptr;
+};
+
+std::vector<PartColumn> part_columns(const ColumnSource& source) {
+  const std::pair<std::string, NumberByLength& (*)(LabelScores&)> known[] = {
+      {"part_accuracy", [](LabelScores& s) -> NumberByLength& { return s.of(Score::accuracy); }},
+      {"part_exact_match",
+       [](LabelScores& s) -> NumberByLength& { return s.of(Score::exact_match); }},
+      {"part_loss", [](LabelScores& s) -> NumberByLength& { return s.of(Score::loss); }},
+      {"part_ceiling", [](LabelScores& s) -> NumberByLength& { return s.ceiling; }},
+      {"part_exact_match_chance",
+       [](LabelScores& s) -> NumberByLength& { return s.exact_match_chance; }}};
+  std::vector<PartColumn> columns;
+  for (const auto& [name, place] : known) {
+    if (!source.has(name)) continue;
+    columns.push_back({&source.numbers(name, {"run", "test_length", "part"}), place});
+  }
+  return columns;
+}
+
+void add_bits_per_byte(PartScores& parts) {
+  for (auto& [part, scores] : parts) {
+    for (const auto& [length, nats] : scores.of(Score::loss)) {
+      scores.of(Score::bits_per_byte)[length] = nats / std::numbers::ln2;
+    }
   }
 }
 
 void read_part_scores(const ColumnSource& source, std::vector<RunRecord>& records) {
-  const auto read = [&](const std::string& name, const auto& member) {
-    over_parts(source, "part_" + name,
-               [&](size_t row, const std::string& part, int64_t length, double value) {
-                 member(records[row].part_scores[part])[length] = value;
-               });
-  };
-  for (const Score kind : {Score::accuracy, Score::exact_match, Score::loss}) {
-    read(std::string(score_name(kind)),
-         [&](LabelScores& scores) -> NumberByLength& { return scores.of(kind); });
-  }
-  read("ceiling", [](LabelScores& scores) -> NumberByLength& { return scores.ceiling; });
-  read("exact_match_chance",
-       [](LabelScores& scores) -> NumberByLength& { return scores.exact_match_chance; });
-  for (RunRecord& record : records) {
-    if (record.scores.of(Score::bits_per_byte).empty()) continue;
-    for (auto& [part, scores] : record.part_scores) {
-      for (const auto& [length, nats] : scores.of(Score::loss)) {
-        scores.of(Score::bits_per_byte)[length] = nats / std::numbers::ln2;
+  const std::vector<PartColumn> columns = part_columns(source);
+  if (columns.empty()) return;
+  const Column::Integers& lengths = source.integers("test_length", "test_length");
+  const Column::Texts& parts = source.texts("part", "part");
+  for (size_t row = 0; row < records.size(); ++row) {
+    PartScores of_row;
+    for (size_t part = 0; part < parts.size(); ++part) {
+      LabelScores* scores = nullptr;
+      for (const PartColumn& column : columns) {
+        for (size_t i = 0; i < lengths.size(); ++i) {
+          const double value = (*column.values)[(row * lengths.size() + i) * parts.size() + part];
+          if (!std::isfinite(value)) continue;
+          if (scores == nullptr) scores = &of_row[parts[part]];
+          column.place(*scores)[lengths[i]] = value;
+        }
       }
     }
+    if (!records[row].scores.of(Score::bits_per_byte).empty()) add_bits_per_byte(of_row);
+    if (of_row.empty()) continue;
+    records[row].part_scores = std::make_shared<const PartScores>(std::move(of_row));
   }
 }
 
@@ -307,53 +231,28 @@ void read_scores(const ColumnSource& source, std::vector<RunRecord>& records) {
   read("exact_match_chance",
        [](LabelScores& scores) -> NumberByLength& { return scores.exact_match_chance; });
   read_part_scores(source, records);
-  const auto ngrams = by_coordinate(source, "ngram_bits_per_byte", "context", records.size());
-  for (size_t row = 0; row < records.size(); ++row) records[row].ngram_bits_per_byte = ngrams[row];
+  auto ngrams = by_coordinate(source, "ngram_bits_per_byte", "context", records.size());
+  for (size_t row = 0; row < records.size(); ++row) {
+    records[row].ngram_bits_per_byte = std::move(ngrams[row]);
+  }
 }
 
-/// Lines `key = value`.
-Settings parse_config(const std::string& config) {
-  Settings settings;
-  for (size_t start = 0; start < config.size();) {
-    const size_t end = std::min(config.find('\n', start), config.size());
-    const std::string line = config.substr(start, end - start);
-    const size_t equals = line.find(" =");
-    if (equals != std::string::npos) {
-      const size_t value = line.find_first_not_of(' ', equals + 2);
-      settings[line.substr(0, equals)] = value == std::string::npos ? "" : line.substr(value);
-    }
-    start = end + 1;
-  }
-  return settings;
-}
-
-void read_settings(const ColumnSource& source, std::vector<RunRecord>& records) {
-  if (source.has("config")) {
-    const Column::Texts& configs = source.texts("config", "run");
-    for (size_t row = 0; row < records.size(); ++row) {
-      records[row].settings = parse_config(configs[row]);
-    }
-  }
+// The config tells the model as it was sized; `match`, what it was sized for, tells variants apart.
+void read_setups(const ColumnSource& source, Setups& setups, std::vector<RunRecord>& records) {
+  std::vector<std::pair<std::string, const Column::Integers*>> sizes;
   for (const std::string name :
        {"batch", "layers", "width", "heads", "feed_forward", "vocabulary", "threads"}) {
-    if (!source.has(name)) continue;
-    const Column::Integers& values = source.integers(name, "run");
-    for (size_t row = 0; row < records.size(); ++row) records[row].sizes[name] = values[row];
+    if (source.has(name)) sizes.emplace_back(name, &source.integers(name, "run"));
   }
-  for (RunRecord& record : records) {
-    if (!record.settings.empty()) continue;
-    for (const auto& [name, size] : record.sizes) record.settings[name] = std::to_string(size);
-  }
-}
-
-// The config tells the model as it was sized; what it was sized for tells variants apart.
-void read_match(const ColumnSource& source, std::vector<RunRecord>& records) {
-  if (!source.has("match")) return;
-  const Column::Texts& budgets = source.texts("match", "run");
+  const auto texts = [&](const std::string& name) {
+    return source.has(name) ? &source.texts(name, "run") : nullptr;
+  };
+  const Column::Texts *configs = texts("config"), *budgets = texts("match");
   for (size_t row = 0; row < records.size(); ++row) {
-    if (budgets[row] != "none" && !budgets[row].empty()) {
-      records[row].settings["match"] = budgets[row];
-    }
+    std::vector<Size> of_row;
+    for (const auto& [name, values] : sizes) of_row.emplace_back(name, (*values)[row]);
+    records[row].setup =
+        setups.of(configs ? (*configs)[row] : "", of_row, budgets ? (*budgets)[row] : "");
   }
 }
 
@@ -402,7 +301,26 @@ bool PartOrder::operator()(const std::string& a, const std::string& b) const {
   return key(a) < key(b);
 }
 
-std::vector<RunRecord> run_records(const Table& table, const std::string& file) {
+std::vector<std::string> record_columns() {
+  return {"scope", "repeat", "tag", "test_length", "part", "context",
+          // of each run
+          "run_id", "attention", "position", "task", "norm", "commit", "matched_key", "cpu",
+          "score", "seed", "length", "train_length", "status", "chance", "train_seconds",
+          "probe_flops_per_second", "machine_loaded", "machine_shared",
+          // its setup
+          "config", "match", "batch", "layers", "width", "heads", "feed_forward", "vocabulary",
+          "threads",
+          // its cost
+          "training_step_scope_seconds", "training_step_seconds", "training_step_flops",
+          "forward_scope_seconds", "forward_seconds", "live_bytes", "peak_total_bytes",
+          "state_bytes", "decode_step_scope_seconds", "decode_step_seconds", "decode_step_flops",
+          // its scores
+          "accuracy", "exact_match", "loss", "bits_per_byte", "ceiling", "exact_match_chance",
+          "part_accuracy", "part_exact_match", "part_loss", "part_ceiling",
+          "part_exact_match_chance", "ngram_bits_per_byte"};
+}
+
+void add_records(const Table& table, const std::string& file, Setups& setups, RunRecords& all) {
   const ColumnSource source(table, file);
   const size_t rows = static_cast<size_t>(source.extent("run"));
   std::vector<RunRecord> records(rows);
@@ -433,8 +351,7 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
     records[row].status = statuses[row];
     records[row].ok = statuses[row] == "ok";
   }
-  read_settings(source, records);
-  read_match(source, records);
+  read_setups(source, setups, records);
   read_quantities(source, records);
   read_conditions(source, records);
   read_scores(source, records);
@@ -445,7 +362,7 @@ std::vector<RunRecord> run_records(const Table& table, const std::string& file) 
   };
   put_numbers("chance", &RunRecord::chance);
   put_numbers("train_seconds", &RunRecord::training_seconds);
-  return records;
+  std::move(records.begin(), records.end(), std::back_inserter(all));
 }
 
 void count_run(const RunRecord& record, LengthStatus& status) {

@@ -2,12 +2,15 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "experiments/analysis/growth_law.h"
+#include "experiments/analysis/setup.h"
 #include "io/table.h"
 
 namespace lengthwise {
@@ -66,24 +69,20 @@ inline constexpr std::array<std::string_view, 5> kParts = {"attention", "project
                                                            "feed_forward", "head", "rest"};
 using PartValues = std::array<double, kParts.size()>;
 
-/// By key of the resolved config.
-using Settings = std::map<std::string, std::string>;
-
 struct RunRecord {
   std::string run_id, attention, position, task, norm, status;
   std::string matched_key;  // the setting that was adjusted to agree in a budget; or ""
   bool ok = false;
   int64_t seed = 0, length = 0;
   int64_t train_length = 0;                           // 0 where not trained, or not known
-  std::map<std::string, int64_t> sizes;               // batch, layers, width ...
-  Settings settings;                                  // the sizes where a row has no config
+  std::shared_ptr<const Setup> setup;                 // never null in rows of a file
   std::array<double, kQuantities> quantities{};       // median over repeats
   std::array<int64_t, kQuantities> repeats{};         // that were measured
   std::array<PartValues, kPartedQuantities> parts{};  // median over repeats
   double probe_flops_per_second = kNotANumber;
   bool machine_loaded = false, machine_shared = false;
   LabelScores scores;
-  PartScores part_scores;
+  std::shared_ptr<const PartScores> part_scores;  // null where no part was scored
   std::string primary_score;           // that the task's source reports; "" in older files
   NumberByLength ngram_bits_per_byte;  // by bytes of context
   double training_seconds = kNotANumber;
@@ -98,8 +97,14 @@ struct LengthStatus {
 };
 void count_run(const RunRecord& record, LengthStatus& status);
 
-/// UserError names the file and the column that is missing or is not as expected. Scores, parts,
-/// baselines, decoding and provenance may be missing.
-std::vector<RunRecord> run_records(const Table& table, const std::string& file);
+using RunRecords = std::deque<RunRecord>;
+
+/// The columns that records are made of, and their dimensions.
+std::vector<std::string> record_columns();
+
+/// Adds the rows of a table, whole or a piece of the file. UserError names the file and the column
+/// that is missing or is not as expected. Scores, parts, baselines, decoding and provenance may be
+/// missing.
+void add_records(const Table& table, const std::string& file, Setups& setups, RunRecords& all);
 
 }  // namespace lengthwise

@@ -69,13 +69,13 @@ void read_dataset(hid_t file, const std::string& name, Archive& archive) {
   const H5T_class_t kind = H5Tget_class(type);
   if (kind == H5T_FLOAT && H5Tget_size(type) == sizeof(float)) {
     archive.arrays[name] = {{extents.begin(), extents.end()},
-                            read_values<float>(dataset, count, H5T_NATIVE_FLOAT, name)};
+                            read_values<float>(dataset, {count}, H5T_NATIVE_FLOAT, name)};
   } else if (kind == H5T_FLOAT) {
-    archive.numbers[name] = read_values<double>(dataset, count, H5T_NATIVE_DOUBLE, name);
+    archive.numbers[name] = read_values<double>(dataset, {count}, H5T_NATIVE_DOUBLE, name);
   } else if (kind == H5T_INTEGER && count == 1) {
-    archive.integers[name] = read_values<int64_t>(dataset, count, H5T_NATIVE_INT64, name).front();
+    archive.integers[name] = read_values<int64_t>(dataset, {count}, H5T_NATIVE_INT64, name).front();
   } else if (kind == H5T_STRING && count == 1 && H5Tis_variable_str(type) > 0) {
-    archive.texts[name] = read_texts(dataset, count, name).front();
+    archive.texts[name] = read_texts(dataset, {count}, name).front();
   } else {
     throw Hdf5Error(fmt::format("'{}' is neither float, double, one int64 nor one text", name));
   }

@@ -1,9 +1,13 @@
 #include "io/checked_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <hdf5.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <fstream>
@@ -87,6 +91,55 @@ CheckedFile read_checked(
   std::ifstream file(path, std::ios::binary);
   if (!ends_in_seal(last_bytes(file, kSealBytes))) return isolate(path, expected, file, pack);
   return {true, open_seal(path, expected, all_bytes(file))};
+}
+
+OpenFile::OpenFile(const std::filesystem::path& path)
+    : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (descriptor_ < 0) {
+    user_error("{}: cannot be read: {}", path.string(), std::generic_category().message(errno));
+  }
+}
+
+OpenFile::~OpenFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+size_t OpenFile::size() const {
+  struct stat status {};
+  return fstat(descriptor_, &status) == 0 ? static_cast<size_t>(status.st_size) : 0;
+}
+
+std::span<const std::byte> OpenFile::read(size_t begin, std::span<std::byte> room) const {
+  size_t held = 0;
+  while (held < room.size()) {
+    const ssize_t count = pread(descriptor_, room.data() + held, room.size() - held,
+                                static_cast<off_t>(begin + held));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    held += static_cast<size_t>(count);
+  }
+  return room.first(held);
+}
+
+std::string OpenFile::path() const { return fmt::format("/proc/self/fd/{}", descriptor_); }
+
+std::optional<OpenFile> open_checked(const std::filesystem::path& path, std::string_view expected) {
+  constexpr size_t kPieceBytes = size_t{1} << 20;
+  silence_hdf5();
+  refuse_what_is_no_hdf5(path, expected);
+  OpenFile file(path);
+  const size_t contents = std::max(file.size(), kSealBytes) - kSealBytes;
+  Contents room(kPieceBytes);
+  std::array<std::byte, kSealBytes> seal_room{};
+  const auto seal = file.read(contents, seal_room);
+  if (!ends_in_seal(seal)) return std::nullopt;
+  Checksum checksum(contents);
+  for (size_t begin = 0; begin < contents; begin += kPieceBytes) {
+    checksum.add(file.read(begin, std::span(room).first(std::min(kPieceBytes, contents - begin))));
+  }
+  const std::string damage = seal_fault(seal, contents, checksum.value());
+  if (!damage.empty()) refuse_file(path, fmt::format("damaged contents ({})", damage), expected);
+  return file;
 }
 
 std::vector<std::byte> read_sealed(const std::filesystem::path& path, std::string_view expected) {

@@ -146,25 +146,53 @@ std::vector<std::string> dimensions_of(const Variable& variable, const ScaleName
   return dimensions;
 }
 
-void read_column_values(const Variable& variable, Column& column) {
-  size_t count = 1;
-  for (const hsize_t extent : variable.extents) count *= extent;
+void read_selection(const Variable& variable, const Hdf5Selection& selection, Column& column) {
   const Hdf5Handle type(H5Dget_type(variable.dataset), H5Tclose, variable.name);
   const H5T_class_t kind = H5Tget_class(type);
   const size_t bytes = H5Tget_size(type);
   const bool is_signed = kind == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
   if (kind == H5T_FLOAT && bytes <= sizeof(double)) {
-    column.values = read_values<double>(variable.dataset, count, H5T_NATIVE_DOUBLE, variable.name);
+    column.values =
+        read_values<double>(variable.dataset, selection, H5T_NATIVE_DOUBLE, variable.name);
   } else if (kind == H5T_INTEGER && bytes == 1 && !is_signed) {
-    column.values = read_values<uint8_t>(variable.dataset, count, H5T_NATIVE_UINT8, variable.name);
+    column.values =
+        read_values<uint8_t>(variable.dataset, selection, H5T_NATIVE_UINT8, variable.name);
   } else if (kind == H5T_INTEGER && (is_signed || bytes < sizeof(int64_t))) {
-    column.values = read_values<int64_t>(variable.dataset, count, H5T_NATIVE_INT64, variable.name);
+    column.values =
+        read_values<int64_t>(variable.dataset, selection, H5T_NATIVE_INT64, variable.name);
   } else if (kind == H5T_STRING && H5Tis_variable_str(type) > 0) {
-    column.values = read_texts(variable.dataset, count, variable.name);
+    column.values = read_texts(variable.dataset, selection, variable.name);
   } else {
     throw Hdf5Error(fmt::format("'{}' is neither float64, int64, uint8 nor variable-length text",
                                 variable.name));
   }
+}
+
+// Of all runs, those that are read.
+struct Runs {
+  hsize_t first = 0, count = 0, all = 0;
+};
+
+void read_column_values(const Variable& variable, const Runs& runs, Column& column) {
+  std::vector<hsize_t> begin(variable.extents.size()), extents = variable.extents;
+  const bool has_runs = !column.dimensions.empty() && column.dimensions.front() == "run";
+  const bool in_part = has_runs && runs.count < runs.all;
+  if (in_part && extents.front() != runs.all) {
+    throw Hdf5Error(
+        fmt::format("'{}' has {} rows of {}", variable.name, extents.front(), runs.all));
+  }
+  if (in_part) begin.front() = runs.first, extents.front() = runs.count;
+  size_t count = 1;
+  for (const hsize_t extent : extents) count *= extent;
+  if (!in_part) return read_selection(variable, {count}, column);
+  const Hdf5Handle memory(
+      H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose,
+      variable.name);
+  const Hdf5Handle file(H5Dget_space(variable.dataset), H5Sclose, variable.name);
+  hdf5_check(
+      H5Sselect_hyperslab(file, H5S_SELECT_SET, begin.data(), nullptr, extents.data(), nullptr),
+      variable.name);
+  read_selection(variable, {count, memory, file}, column);
 }
 
 std::vector<std::string> words(const std::string& text) {
@@ -177,14 +205,14 @@ std::vector<std::string> words(const std::string& text) {
   return result;
 }
 
-Column read_column(const Variable& variable, const ScaleNames& scales) {
+Column read_column(const Variable& variable, const ScaleNames& scales, const Runs& runs) {
   Column column;
   column.name = variable.name;
   column.dimensions = dimensions_of(variable, scales);
   column.units = read_text_attribute(variable.dataset, "units");
   column.long_name = read_text_attribute(variable.dataset, "long_name");
   column.flag_meanings = words(read_text_attribute(variable.dataset, "flag_meanings"));
-  read_column_values(variable, column);
+  read_column_values(variable, runs, column);
   return column;
 }
 
@@ -197,27 +225,68 @@ std::vector<std::string> those_there(hid_t file, std::span<const std::string> wa
   return names;
 }
 
+struct OpenTable {
+  Table without_columns;
+  std::vector<Variable> variables;
+  ScaleNames scales;
+};
+
+OpenTable open_table(hid_t file, std::span<const std::string> wanted) {
+  OpenTable table;
+  table.without_columns.attributes = read_file_attributes(file);
+  auto& dimensions = table.without_columns.dimensions;
+  for (const std::string& name : wanted.empty() ? link_names(file) : those_there(file, wanted)) {
+    table.variables.push_back(open_variable(file, name));
+    const Variable& variable = table.variables.back();
+    if (!variable.is_scale) continue;
+    dimensions[name] = static_cast<int64_t>(variable.extents.front());
+    table.scales[reference_to(variable.dataset)] = name;
+  }
+  // before the columns: of a stranger's file, this is what there is to say
+  if (!dimensions.contains("run")) throw Hdf5Error("no dimension 'run'");
+  return table;
+}
+
+Table read_runs(const OpenTable& open, const Runs& runs) {
+  Table table = open.without_columns;
+  table.dimensions["run"] = static_cast<int64_t>(runs.count);
+  for (const Variable& variable : open.variables) {
+    if (variable.is_bare_dimension) continue;
+    table.columns.push_back(read_column(variable, open.scales, runs));
+  }
+  return table;
+}
+
+hsize_t runs_of(const OpenTable& table) {
+  return static_cast<hsize_t>(table.without_columns.dimensions.at("run"));
+}
+
+// Without HDF5's lock, which some file systems of clusters refuse.
+Hdf5Handle open_hdf5_at(const std::string& path) {
+  const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file access");
+  hdf5_check(H5Pset_file_locking(access, false, true), "file access");
+  return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose, "opening"};
+}
+
 }  // namespace
 
 Table decode_table(std::span<const std::byte> contents, std::span<const std::string> wanted) {
   const Hdf5Handle file = open_hdf5_in(contents);
-  Table table;
-  table.attributes = read_file_attributes(file);
-  std::vector<Variable> variables;
-  ScaleNames scales;
-  for (const std::string& name : wanted.empty() ? link_names(file) : those_there(file, wanted)) {
-    variables.push_back(open_variable(file, name));
-    if (variables.back().is_scale) {
-      table.dimensions[name] = static_cast<int64_t>(variables.back().extents.front());
-      scales[reference_to(variables.back().dataset)] = name;
-    }
-  }
-  // before the columns: of a stranger's file, this is what there is to say
-  if (!table.dimensions.contains("run")) throw Hdf5Error("no dimension 'run'");
-  for (const Variable& variable : variables) {
-    if (!variable.is_bare_dimension) table.columns.push_back(read_column(variable, scales));
-  }
-  return table;
+  const OpenTable table = open_table(file, wanted);
+  return read_runs(table, {0, runs_of(table), runs_of(table)});
+}
+
+void decode_in_pieces(const std::string& path, std::span<const std::string> wanted,
+                      size_t most_runs, const std::function<void(const Table&)>& use) {
+  const Hdf5Handle file = open_hdf5_at(path);
+  const OpenTable table = open_table(file, wanted);
+  const hsize_t runs = runs_of(table);
+  hsize_t first = 0;
+  do {
+    const hsize_t count = std::min<hsize_t>(most_runs, runs - first);
+    use(read_runs(table, {first, count, runs}));
+    first += count;
+  } while (first < runs);
 }
 
 }  // namespace lengthwise

@@ -42,10 +42,11 @@ Hdf5Handle hdf5_text_transfer() {
   return transfer;
 }
 
-std::vector<std::string> read_texts(hid_t dataset, size_t count, std::string_view name) {
+std::vector<std::string> read_texts(hid_t dataset, const Hdf5Selection& selection,
+                                    std::string_view name) {
   const Hdf5Handle type = hdf5_text_type();
   std::vector<std::string> texts;
-  for (char* text : read_values<char*>(dataset, count, type, name, hdf5_text_transfer())) {
+  for (char* text : read_values<char*>(dataset, selection, type, name, hdf5_text_transfer())) {
     texts.emplace_back(text == nullptr ? "" : text);
     H5free_memory(text);
   }

@@ -50,19 +50,28 @@ class Hdf5Handle {
   Closer closer_;
 };
 
-/// All values of a dataset, which holds `count`.
+/// How many values of a dataset, and where they lie in memory and in the file.
+struct Hdf5Selection {
+  size_t count = 0;
+  hid_t memory = H5S_ALL, file = H5S_ALL;
+};
+
+/// The selected values of a dataset.
 template <class T>
-std::vector<T> read_values(hid_t dataset, size_t count, hid_t memory_type, std::string_view name,
-                           hid_t transfer = H5P_DEFAULT) {
-  std::vector<T> values(count);
-  if (count > 0) {
-    hdf5_check(H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, transfer, values.data()), name);
+std::vector<T> read_values(hid_t dataset, const Hdf5Selection& selection, hid_t memory_type,
+                           std::string_view name, hid_t transfer = H5P_DEFAULT) {
+  std::vector<T> values(selection.count);
+  if (!values.empty()) {
+    hdf5_check(
+        H5Dread(dataset, memory_type, selection.memory, selection.file, transfer, values.data()),
+        name);
   }
   return values;
 }
 
 /// The same of variable-length text.
-std::vector<std::string> read_texts(hid_t dataset, size_t count, std::string_view name);
+std::vector<std::string> read_texts(hid_t dataset, const Hdf5Selection& selection,
+                                    std::string_view name);
 
 /// Where `object` lies in its file: equal for equal objects of one file.
 hobj_ref_t reference_to(hid_t object);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <new>
+#include <optional>
 #include <stdexcept>
 
 #include "base/check.h"
@@ -17,12 +18,16 @@ namespace {
 
 constexpr std::string_view kExpected = "a results file (HDF5)";
 
+void refuse_faults(const std::filesystem::path& path, const Table& table) {
+  const std::string fault = table_fault(table);
+  if (!fault.empty()) refuse_file(path, fmt::format("HDF5 with a fault ({})", fault), kExpected);
+}
+
 // What `decode` gives, or a UserError that names the path.
 template <class Decode>
-Table table_or_refusal(const std::filesystem::path& path, const Decode& decode) {
-  Table table;
+auto decoded_or_refused(const std::filesystem::path& path, const Decode& decode) {
   try {
-    table = decode();
+    return decode();
   } catch (const Hdf5Error& error) {
     refuse_file(path, fmt::format("a damaged or foreign HDF5 file ({})", error.what()), kExpected);
   } catch (const std::out_of_range& error) {
@@ -32,8 +37,12 @@ Table table_or_refusal(const std::filesystem::path& path, const Decode& decode) 
   } catch (const std::length_error&) {
     refuse_file(path, "HDF5 with more data than fits in memory", kExpected);
   }
-  const std::string fault = table_fault(table);
-  if (!fault.empty()) refuse_file(path, fmt::format("HDF5 with a fault ({})", fault), kExpected);
+}
+
+template <class Decode>
+Table table_or_refusal(const std::filesystem::path& path, const Decode& decode) {
+  Table table = decoded_or_refused(path, decode);
+  refuse_faults(path, table);
   return table;
 }
 
@@ -62,6 +71,18 @@ Table read_columns(const std::filesystem::path& path, std::span<const std::strin
       read_checked(path, kExpected, [&](auto contents) { return pack_table(decoded(contents)); });
   if (file.sealed) return decoded(file.bytes);
   return table_or_refusal(path, [&] { return unpack_table(file.bytes); });
+}
+
+void read_in_pieces(const std::filesystem::path& path, std::span<const std::string> wanted,
+                    size_t most_runs, const std::function<void(const Table&)>& use) {
+  const std::optional<OpenFile> file = open_checked(path, kExpected);
+  if (!file) return use(read_columns(path, wanted));
+  decoded_or_refused(path, [&] {
+    decode_in_pieces(file->path(), wanted, most_runs, [&](const Table& piece) {
+      refuse_faults(path, piece);
+      use(piece);
+    });
+  });
 }
 
 }  // namespace lengthwise

@@ -37,11 +37,22 @@ void append_word(std::vector<std::byte>& bytes, uint64_t word) {
 
 }  // namespace
 
-uint64_t checksum_of(std::span<const std::byte> bytes) {
-  uint64_t sum = bytes.size();
-  for (; bytes.size() >= kWord; bytes = bytes.subspan(kWord)) sum = stirred(sum, word_at(bytes));
-  sum = stirred(sum, word_at(bytes));
+void Checksum::add(std::span<const std::byte> piece) {
+  uint64_t sum = sum_;
+  for (; piece.size() >= kWord; piece = piece.subspan(kWord)) sum = stirred(sum, word_at(piece));
+  sum_ = sum;
+  rest_ = word_at(piece);
+}
+
+uint64_t Checksum::value() const {
+  const uint64_t sum = stirred(sum_, rest_);
   return sum ^ sum >> 32;
+}
+
+uint64_t checksum_of(std::span<const std::byte> bytes) {
+  Checksum checksum(bytes.size());
+  checksum.add(bytes);
+  return checksum.value();
 }
 
 std::vector<std::byte> seal(std::vector<std::byte> contents) {
@@ -57,16 +68,17 @@ bool ends_in_seal(std::span<const std::byte> bytes) {
          std::memcmp(bytes.last(kSealBytes).data(), kMagic.data(), kMagic.size()) == 0;
 }
 
+std::string seal_fault(std::span<const std::byte> seal, size_t bytes, uint64_t checksum) {
+  const uint64_t length = word_at(seal.last(2 * kWord)), sealed = word_at(seal.last(kWord));
+  if (length != bytes) return fmt::format("{} bytes, sealed with {}", bytes, length);
+  if (checksum == sealed) return "";
+  return fmt::format("checksum {:016x}, sealed with {:016x}", checksum, sealed);
+}
+
 SealedFile open_sealed(std::span<const std::byte> bytes) {
   check(ends_in_seal(bytes), "found no seal at the end of the file, expected one");
-  SealedFile file{bytes.first(bytes.size() - kSealBytes), ""};
-  const uint64_t length = word_at(bytes.last(2 * kWord)), checksum = word_at(bytes.last(kWord));
-  if (length != file.contents.size()) {
-    file.damage = fmt::format("{} bytes, sealed with {}", file.contents.size(), length);
-  } else if (const uint64_t found = checksum_of(file.contents); found != checksum) {
-    file.damage = fmt::format("checksum {:016x}, sealed with {:016x}", found, checksum);
-  }
-  return file;
+  const auto contents = bytes.first(bytes.size() - kSealBytes);
+  return {contents, seal_fault(bytes.last(kSealBytes), contents.size(), checksum_of(contents))};
 }
 
 }  // namespace lengthwise

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -48,9 +49,15 @@ void write_table(const std::filesystem::path& path, const Table& table);
 /// UserError names the path where it is missing, not HDF5, truncated, or not a table of ours.
 Table read_table(const std::filesystem::path& path);
 
-/// These columns alone, whose only dimension is "run", as far as they are there; none named: all.
-/// Much quicker where a table has many. UserError as read_table.
+/// These columns alone, as far as they are there, with all their dimensions but "run" named among
+/// them; none named: all. Much quicker where a table has many. UserError as read_table.
 Table read_columns(const std::filesystem::path& path, std::span<const std::string> wanted);
+
+/// The same of a table that may be larger than memory: in pieces of at most so many runs, in their
+/// order, each as a table of its own; one piece where there are no runs, or where the file has no
+/// seal. UserError as read_table.
+void read_in_pieces(const std::filesystem::path& path, std::span<const std::string> wanted,
+                    size_t most_runs, const std::function<void(const Table&)>& use);
 
 /// The rows of all parts, in their order. A dimension with a coordinate becomes the sorted union of
 /// the parts' coordinates (text coordinates: order of first appearance) and values move to their
