@@ -173,6 +173,47 @@ class AttentionLayer(nn.Module):
         return self.norm1(x + mixed)
 
 
+class Names(dict):
+    """pick(parameter), the parameter or its gradient, by lengthwise's names."""
+
+    def __init__(self, pick):
+        super().__init__()
+        self.pick = pick
+
+    def put(self, name: str, module: nn.Module, first: str = "weight"):
+        weight = self.pick(module.weight)
+        self[f"{name}.{first}"] = weight.T if weight.ndim == 2 else weight
+        self[f"{name}.bias"] = self.pick(module.bias)
+
+    def put_norm(self, name: str, module: nn.Module):
+        if module is not None:
+            self.put(name, module, "gain")
+
+    def put_attention(self, at: str, mix: nn.MultiheadAttention):
+        weights = self.pick(mix.in_proj_weight).chunk(3)
+        biases = self.pick(mix.in_proj_bias).chunk(3)
+        for name, weight, bias in zip(("query", "key", "value"), weights, biases):
+            self[f"{at}{name}.weight"], self[f"{at}{name}.bias"] = weight.T, bias
+        self.put(f"{at}output", mix.out_proj)
+
+    def put_layer(self, at: str, layer: nn.Module):
+        self.put_attention(at, layer.self_attn)
+        self.put_norm(f"{at}attention_norm", layer.norm1)
+        last_norm = layer.norm2 if hasattr(layer, "norm2") else None
+        if hasattr(layer, "multihead_attn"):
+            self.put_attention(f"{at}cross_", layer.multihead_attn)
+            self.put_norm(f"{at}cross_norm", layer.norm2)
+            last_norm = layer.norm3
+        if hasattr(layer, "linear1"):
+            self.put_norm(f"{at}feed_forward_norm", last_norm)
+            self.put(f"{at}widen", layer.linear1)
+            self.put(f"{at}narrow", layer.linear2)
+
+    def put_layers(self, prefix: str, layers):
+        for index, layer in enumerate(layers):
+            self.put_layer(f"{prefix}layers.{index}.", layer)
+
+
 class Model(nn.Module):
     """Layers of torch between an embedding and a head, free or tied as lengthwise has them."""
 
@@ -195,32 +236,51 @@ class Model(nn.Module):
         return self.head(x) if self.head else x @ self.embedding.weight.T
 
     def named(self, pick) -> dict:
-        """pick(parameter), the parameter or its gradient, by lengthwise's names."""
-        tensors = {"embedding": pick(self.embedding.weight)}
+        names = Names(pick)
+        names["embedding"] = pick(self.embedding.weight)
         if self.table is not None:
-            tensors["position.table"] = pick(self.table)
-
-        def put(name, first, weight, bias):
-            tensors[f"{name}.{first}"] = weight.T if weight.ndim == 2 else weight
-            tensors[f"{name}.bias"] = bias
-
-        for index, layer in enumerate(self.layers):
-            at, mix = f"layers.{index}.", layer.self_attn
-            weights, biases = pick(mix.in_proj_weight).chunk(3), pick(mix.in_proj_bias).chunk(3)
-            for name, weight, bias in zip(("query", "key", "value"), weights, biases):
-                put(at + name, "weight", weight, bias)
-            put(at + "output", "weight", pick(mix.out_proj.weight), pick(mix.out_proj.bias))
-            put(at + "attention_norm", "gain", pick(layer.norm1.weight), pick(layer.norm1.bias))
-            if not hasattr(layer, "linear1"):
-                continue
-            put(at + "feed_forward_norm", "gain", pick(layer.norm2.weight), pick(layer.norm2.bias))
-            put(at + "widen", "weight", pick(layer.linear1.weight), pick(layer.linear1.bias))
-            put(at + "narrow", "weight", pick(layer.linear2.weight), pick(layer.linear2.bias))
-        if self.final_norm:
-            put("final_norm", "gain", pick(self.final_norm.weight), pick(self.final_norm.bias))
+            names["position.table"] = pick(self.table)
+        names.put_layers("", self.layers)
+        names.put_norm("final_norm", self.final_norm)
         if self.head:
-            put("head", "weight", pick(self.head.weight), pick(self.head.bias))
-        return tensors
+            names.put("head", self.head)
+        return names
+
+
+class Translator(nn.Module):
+    """nn.Transformer between one embedding and a head, free or tied; post-norm it ends without the
+    norms of the whole encoder and decoder, which nn.Transformer adds of its own accord."""
+
+    def __init__(self, vocabulary: int, width: int, heads: int, hidden: int, norm_first: bool):
+        super().__init__()
+        sizes = dict(d_model=width, nhead=heads, dim_feedforward=hidden, dropout=0.0,
+                     activation="gelu", batch_first=True, norm_first=norm_first)
+        whole = {}
+        if not norm_first:
+            whole = dict(
+                custom_encoder=nn.TransformerEncoder(nn.TransformerEncoderLayer(**sizes), 2),
+                custom_decoder=nn.TransformerDecoder(nn.TransformerDecoderLayer(**sizes), 2))
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.transformer = nn.Transformer(**sizes, num_encoder_layers=2, num_decoder_layers=2,
+                                          **whole)
+        self.head = None if norm_first else nn.Linear(width, vocabulary)
+
+    def forward(self, source, padding, target):
+        ahead = torch.ones(target.shape[1], target.shape[1], dtype=torch.bool).triu(1)
+        x = self.transformer(self.embedding(source), self.embedding(target), tgt_mask=ahead,
+                             src_key_padding_mask=padding, memory_key_padding_mask=padding)
+        return self.head(x) if self.head else x @ self.embedding.weight.T
+
+    def named(self, pick) -> dict:
+        names, encoder, decoder = Names(pick), self.transformer.encoder, self.transformer.decoder
+        names["embedding"] = pick(self.embedding.weight)
+        names.put_layers("encoder.", encoder.layers)
+        names.put_norm("encoder.final_norm", encoder.norm)
+        names.put_layers("", decoder.layers)
+        names.put_norm("final_norm", decoder.norm)
+        if self.head:
+            names.put("head", self.head)
+        return names
 
 
 def encoder_layers(count: int, width: int, heads: int, hidden: int, norm_first: bool) -> list:
@@ -241,6 +301,23 @@ def encoder(vectors: Vectors, case: str, layers: list, norm_first: bool):
     slope = backward(logits)
     vectors.add_all(case, model.named(lambda p: p))
     vectors.add(case, tokens=tokens, row_lengths=lengths, output=logits, slope=slope)
+    vectors.add_all(f"{case}.gradient", model.named(lambda p: p.grad))
+
+
+def encoder_decoder(vectors: Vectors, case: str, norm_first: bool):
+    """Padded sources; source and target share the embedding, and pre-norm the head does too."""
+    seed(case)
+    vocabulary, lengths, longest = 11, torch.tensor([7, 4, 1]), 7
+    source = torch.randint(vocabulary, (len(lengths), longest))
+    target = torch.randint(vocabulary, (len(lengths), 5))
+    model = Translator(vocabulary, 12, 3, 18, norm_first)
+    redraw(model, 0.4)
+    padding = torch.arange(longest)[None, :] >= lengths[:, None]
+    logits = model(source, padding, target).reshape(-1, vocabulary)
+    slope = backward(logits)
+    vectors.add_all(case, model.named(lambda p: p))
+    vectors.add(case, source=source, row_lengths=lengths, tokens=target, output=logits,
+                slope=slope)
     vectors.add_all(f"{case}.gradient", model.named(lambda p: p.grad))
 
 
@@ -282,6 +359,8 @@ def main():
     encoder(vectors, "encoder_pre", encoder_layers(2, 12, 3, 18, True), norm_first=True)
     encoder(vectors, "encoder_post", encoder_layers(2, 12, 3, 18, False), norm_first=False)
     gpt(vectors)
+    encoder_decoder(vectors, "encoder_decoder_pre", norm_first=True)
+    encoder_decoder(vectors, "encoder_decoder_post", norm_first=False)
     path = Path(sys.argv[1])
     vectors.write(path)
     for name, array in vectors.arrays.items():

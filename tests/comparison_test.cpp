@@ -142,6 +142,24 @@ TEST(Comparison, TellsSettingsApart) {
   EXPECT_NE(found.notes[0].find("batch changes with the length"), std::string::npos);
 }
 
+// Options of every role's variant count, and a role is named by its whole key.
+TEST(Comparison, TellsTheRolesOfAnEncoderDecoderApart) {
+  std::vector<SampleRun> rows;
+  for (const std::string across : {"flash", "linear"}) {
+    for (const std::string window : {"8", "16"}) {
+      SampleRun row{"full", 128};
+      row.config = fmt::format(
+          "decoder.attention = windowed\ncross.attention = {}\nattention.windowed.window = {}\n",
+          across, window);
+      rows.push_back(row);
+    }
+  }
+  EXPECT_EQ(
+      labels(compare_table(sample_table(rows), "results.h5")),
+      (Labels{"full window=8 cross.attention=flash", "full window=16 cross.attention=flash",
+              "full window=8 cross.attention=linear", "full window=16 cross.attention=linear"}));
+}
+
 TEST(Comparison, SizesDivideWhereThereIsNoConfig) {
   SampleRun small, large;
   small.batch = 2, large.batch = 16;

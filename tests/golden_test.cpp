@@ -222,6 +222,49 @@ INSTANTIATE_TEST_SUITE_P(Cases, GoldenEncoder,
                                          EncoderCase{"encoder_post", "post", 2, 1.5}),
                          [](const auto& one) { return one.param.name; });
 
+class GoldenEncoderDecoder : public testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenEncoderDecoder, EqualsPyTorchAfterPaddedSources) {
+  const PoisonedBuffers poisoned;
+  const Golden& golden = Golden::file();
+  const std::string norm = GetParam(), name = "encoder_decoder_" + norm;
+  const Shape of_tokens = golden.shape(name + ".tokens"),
+              of_embedding = golden.shape(name + ".embedding");
+  ModelSetup setup;
+  setup.model.kind = "encoder_decoder";
+  setup.model.layers = 2;
+  setup.model.width = of_embedding[1];
+  setup.model.heads = 3;
+  setup.model.feed_forward = 1.5;
+  setup.model.norm = norm;
+  setup.model.head = norm == "pre" ? "tied" : "free";
+  setup.vocabulary = of_embedding[0];
+  setup.attention = "full";
+  setup.position = "none";
+  const Transformer model(setup, ParameterSet(1));
+  set_weights(model, name);
+
+  const auto source = golden.integers<int32_t>(name + ".source"),
+             tokens = golden.integers<int32_t>(name + ".tokens");
+  const auto row_lengths = golden.integers<int64_t>(name + ".row_lengths");
+  std::vector<int64_t> every;
+  for (int64_t at = 0; at < of_tokens[0] * of_tokens[1]; ++at) every.push_back(at);
+  ForwardPass pass;
+  pass.source = {source, golden.shape(name + ".source")[1], row_lengths};
+  Tape tape;
+  Var logits;
+  {
+    const Recording recording(tape);
+    logits = model.logits(tokens, of_tokens[0], of_tokens[1], every, pass);
+  }
+  expect_golden(logits.value().values(), name + ".output", kForward);
+  backward_golden(tape, logits, name);
+  expect_gradients(model, name, kGradient);
+}
+
+INSTANTIATE_TEST_SUITE_P(Norms, GoldenEncoderDecoder, testing::Values("pre", "post"),
+                         [](const auto& one) { return std::string(one.param); });
+
 TEST(GoldenGpt, TenStepsOfTrainingEqualPyTorch) {
   const PoisonedBuffers poisoned;
   const Golden& golden = Golden::file();

@@ -15,14 +15,15 @@ int64_t sum(const Numbers& numbers) {
   return std::accumulate(numbers.begin(), numbers.end(), int64_t{0});
 }
 
-class PlannedRun
-    : public testing::TestWithParam<std::tuple<const char*, const char*, const char*>> {};
+class PlannedRun : public testing::TestWithParam<
+                       std::tuple<const char*, const char*, const char*, const char*>> {};
 
 TEST_P(PlannedRun, CostsWhatIsRecorded) {
-  const auto& [attention, position, task] = GetParam();
+  const auto& [attention, position, task, kind] = GetParam();
   const RunConfig config = resolve_run({{"attention", attention},
                                         {"position", position},
                                         {"task", task},
+                                        {"model.kind", kind},
                                         {"length", "96"},
                                         {"batch", "3"},
                                         {"repeats", "1"},
@@ -33,7 +34,8 @@ TEST_P(PlannedRun, CostsWhatIsRecorded) {
   const auto tasks = config.make_task();
   const Batch batch = tasks->measured_batch(0, 3, 96);
   const auto labelled = static_cast<int64_t>(batch.labelled.size());
-  const ModelCost planned = model_cost(config.model_setup(run.vocabulary), {3, 96, labelled}, 2);
+  const ModelCost planned =
+      model_cost(config.model_setup(run.vocabulary), config.batch_sizes(3, 96, labelled), 2);
   EXPECT_EQ(planned.parameters, run.parameters);
   EXPECT_EQ(planned.peak_bytes, run.cost.step.value().peak_bytes - before);
   EXPECT_EQ(planned.inference_peak_bytes, run.cost.inference_peak_bytes - before);
@@ -51,17 +53,21 @@ TEST_P(PlannedRun, CostsWhatIsRecorded) {
             run.cost.training_step.work.total_exponentials());
 }
 
-INSTANTIATE_TEST_SUITE_P(Pairs, PlannedRun,
-                         testing::Values(std::tuple{"full", "rotary", "mqar"},
-                                         std::tuple{"windowed", "alibi", "uniform"},
-                                         std::tuple{"linear", "learned", "mqar"},
-                                         std::tuple{"short_conv+windowed", "rotary", "mqar"},
-                                         std::tuple{"full", "none", "induction"},
-                                         std::tuple{"flash", "rotary", "copy"},
-                                         std::tuple{"linear", "none", "selective_copy"},
-                                         std::tuple{"flash", "alibi", "passkey"},
-                                         std::tuple{"full", "learned", "listops"},
-                                         std::tuple{"no_weights", "sinusoidal", "uniform"}));
+INSTANTIATE_TEST_SUITE_P(
+    Pairs, PlannedRun,
+    testing::Values(std::tuple{"full", "rotary", "mqar", "decoder"},
+                    std::tuple{"windowed", "alibi", "uniform", "decoder"},
+                    std::tuple{"linear", "learned", "mqar", "decoder"},
+                    std::tuple{"short_conv+windowed", "rotary", "mqar", "decoder"},
+                    std::tuple{"full", "none", "induction", "decoder"},
+                    std::tuple{"flash", "rotary", "copy", "decoder"},
+                    std::tuple{"linear", "none", "selective_copy", "decoder"},
+                    std::tuple{"flash", "alibi", "passkey", "decoder"},
+                    std::tuple{"full", "learned", "listops", "decoder"},
+                    std::tuple{"no_weights", "sinusoidal", "uniform", "decoder"},
+                    std::tuple{"full", "sinusoidal", "reverse", "encoder_decoder"},
+                    std::tuple{"flash", "rotary", "run_length", "encoder_decoder"},
+                    std::tuple{"linear", "learned", "uniform", "encoder_decoder"}));
 
 // A plan allocates nothing, whatever the size.
 TEST(ModelCost, PlansWhatNoMachineHolds) {

@@ -39,6 +39,8 @@ enum class Fault {
   larger_state,         // a row more than is promised
   remembers_calls,      // every third call mixes keys in place of values
   hides_reach,          // it looks further back than it says
+  hangs_on_queries,     // the scores hang on how many queries there are
+  first_key_counts,     // keys of another sequence: the first is taken for a token of its own
 };
 
 template <Fault kFault>
@@ -51,6 +53,7 @@ class PlainAttention final : public Attention {
     return {.name = "plain",
             .summary = "plain loops",
             .paper = "",
+            .cross = true,
             .score_bias = true,
             .decodable = true,
             .forms_weights = false};
@@ -152,6 +155,8 @@ class PlainAttention final : public Attention {
     if (kFault != Fault::lacks_scale) sum /= std::sqrt(static_cast<float>(s.D));
     if (kFault == Fault::hangs_on_batch) sum *= 1 + 0.01F * static_cast<float>(s.B);
     if (kFault == Fault::hangs_on_row_number) sum *= 1 + 0.01F * static_cast<float>(b);
+    if (kFault == Fault::hangs_on_queries) sum *= 1 + 0.01F * static_cast<float>(s.T);
+    if (kFault == Fault::first_key_counts && s.T != s.S && j == 0) sum += 0.1F;
     if (kFault == Fault::mixes_rows) sum *= 1 + 0.01F * std::tanh(in.k.data()[0]);
     if (kFault == Fault::prefers_early_keys) sum -= 0.01F * static_cast<float>(j);
     if (kFault == Fault::reads_query_alone) sum += 0.1F * q[0] * k[0];

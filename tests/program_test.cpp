@@ -302,6 +302,34 @@ TEST_F(Program, RunsEncodersAndGroupedHeads) {
   EXPECT_TRUE(std::isnan(flops.back()));
 }
 
+TEST_F(Program, TrainsAndDecodesAfterASource) {
+  const std::string command =
+      "run --results r --model.kind encoder_decoder --task reverse --attention linear "
+      "--decoder.attention windowed --attention.windowed.window 3 --cross.attention full,flash "
+      "--length 8 --repeats 1 --threads 1 --train.steps 3 --eval.lengths 8+12 --eval.examples 7";
+  const Outcome outcome = run(command);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("cross.attention=flash"));
+  const Table table = read_table(folder_ / "r/sweep.h5");
+  const auto& configs = std::get<Column::Texts>(table.find("config")->values);
+  ASSERT_EQ(configs.size(), 2U);
+  for (const std::string& config : configs) {
+    EXPECT_THAT(config, AllOf(HasSubstr("model.kind = encoder_decoder\n"),
+                              HasSubstr("\ndecoder.attention = windowed\n")));
+  }
+  EXPECT_THAT(configs[0] + configs[1], AllOf(HasSubstr("\ncross.attention = full\n"),
+                                             HasSubstr("\ncross.attention = flash\n")));
+  for (const char* column : {"decode_step_flops", "state_bytes", "exact_match"}) {
+    ASSERT_NE(table.find(column), nullptr) << column;
+    EXPECT_FALSE(std::isnan(std::get<Column::Numbers>(table.find(column)->values).front()))
+        << column;
+  }
+  // Nothing is left to do, and the text of the record gives the same run again.
+  EXPECT_THAT(run(command).err, HasSubstr("2 were there"));
+  std::ofstream(folder_ / "again.ini") << configs[0];
+  EXPECT_THAT(run("run again.ini --results r").err, HasSubstr("1 were there"));
+}
+
 TEST_F(Program, RefusesHeadsThatDoNotGroupAndEncodersThatWouldSeeTheirLabels) {
   const Outcome heads = run("run --results r --model.heads 4 --model.key_value_heads 3");
   EXPECT_EQ(heads.exit_code, 2);

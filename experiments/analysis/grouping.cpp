@@ -9,6 +9,16 @@
 namespace lengthwise {
 namespace {
 
+/// The variants of all roles, joined by '+'.
+std::string variants_of(const RunRecord& record) {
+  std::string names = record.attention;
+  for (const char* role : {"decoder.attention", "cross.attention"}) {
+    const auto found = record.settings.find(role);
+    if (found != record.settings.end()) names += "+" + found->second;
+  }
+  return names;
+}
+
 /// The length and the seed are what a group spans, and names have a place of their own.
 bool is_setting(const std::string& key, const RunRecord& record) {
   const std::string_view bare =
@@ -24,7 +34,7 @@ bool is_setting(const std::string& key, const RunRecord& record) {
     const std::string name = "+" + key.substr(kind.size(), end - kind.size()) + "+";
     return ("+" + used + "+").find(name) == std::string::npos;
   };
-  return !foreign("attention.", record.attention) && !foreign("position.", record.position) &&
+  return !foreign("attention.", variants_of(record)) && !foreign("position.", record.position) &&
          !foreign("task.", record.task);
 }
 
@@ -70,7 +80,10 @@ bool natural_less(const std::string& a, const std::string& b) {
   return a.size() - i < b.size() - j;
 }
 
-std::string last_part(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+// That of decoder.attention would be another key's.
+std::string last_part(const std::string& key) {
+  return key.ends_with(".attention") ? key : key.substr(key.rfind('.') + 1);
+}
 
 }  // namespace
 

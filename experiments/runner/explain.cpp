@@ -80,15 +80,14 @@ void put_measured(const RunCost& cost, Explained& explained) {
 
 void put_predicted(const Task& task, Explained& explained) {
   const RunConfig& config = explained.config;
-  explained.is_predicted = predicts_cost(config.pattern());
+  explained.is_predicted = predicts_cost(config);
   if (!explained.is_predicted) return;
   const Batch batch = task.measured_batch(static_cast<uint64_t>(config.run.seed), config.run.batch,
                                           config.run.length);
-  const ModelCost cost =
-      model_cost(config.model_setup(task.vocabulary()),
-                 {config.run.batch, config.run.length, std::ssize(batch.labelled),
-                  config.train.checkpoint == "layer"},
-                 static_cast<int>(explained.threads));
+  const ModelCost cost = model_cost(
+      config.model_setup(task.vocabulary()),
+      config.batch_sizes(config.run.batch, config.run.length, std::ssize(batch.labelled)),
+      static_cast<int>(explained.threads));
   for (size_t scope = 0; scope < kScopes; ++scope) {
     explained.forward[scope].predicted_flops = cost.forward.flops[scope];
     explained.backward[scope].predicted_flops = cost.backward.flops[scope];

@@ -21,6 +21,30 @@ std::string selector_of(const std::string& key) {
   return plug_in && kind != key ? kind : "";
 }
 
+// The values that the sweep gives to this key.
+std::vector<std::string> choices_of(const SweepConfig& config, const std::string& key,
+                                    const std::map<std::string, OptionDescription>& keys) {
+  const auto chosen = config.values.find(key);
+  return chosen == config.values.end() ? std::vector{keys.at(key).default_value}
+                                       : sweep_values(key, chosen->second, keys.at(key));
+}
+
+// A key that only models with a source read, is a mistake where no model of the sweep has one.
+void refuse_unread_by_kind(const SweepConfig& config,
+                           const std::map<std::string, OptionDescription>& keys) {
+  constexpr const char* kKind = "encoder_decoder";
+  const std::vector<std::string> kinds = choices_of(config, "model.kind", keys);
+  if (std::find(kinds.begin(), kinds.end(), kKind) != kinds.end()) return;
+  for (const char* key : {"decoder.attention", "cross.attention"}) {
+    const bool narrowed =
+        config.from_command_line.contains("model.kind") && !config.from_command_line.contains(key);
+    if (config.values.contains(key) && !narrowed) {
+      user_error("{}: no run reads it; expected {} among model.kind = {}", key, kKind,
+                 fmt::join(kinds, ","));
+    }
+  }
+}
+
 // A key that no run reads is a mistake, unless it stands in a study's file whose choice of variant
 // the command line narrows.
 void refuse_unread(const SweepConfig& config,
@@ -28,10 +52,14 @@ void refuse_unread(const SweepConfig& config,
   for (const auto& [key, text] : config.values) {
     const std::string kind = selector_of(key);
     if (kind.empty()) continue;
-    const auto chosen = config.values.find(kind);
-    const std::vector<std::string> choices =
-        chosen == config.values.end() ? std::vector{keys.at(kind).default_value}
-                                      : sweep_values(kind, chosen->second, keys.at(kind));
+    std::vector<std::string> choices = choices_of(config, kind, keys);
+    if (kind == "attention") {
+      for (const char* other : {"decoder.attention", "cross.attention"}) {
+        for (std::string& choice : choices_of(config, other, keys)) {
+          if (!choice.empty()) choices.push_back(std::move(choice));
+        }
+      }
+    }
     std::vector<std::string> names;
     for (const std::string& choice : choices) {
       for (std::string& name : pattern_names(choice)) names.push_back(std::move(name));
@@ -69,6 +97,7 @@ Grid::Grid(const SweepConfig& config) {
   std::map<std::string, OptionDescription> keys;
   for (const OptionDescription& key : known_keys()) keys.emplace(key.name, key);
   refuse_unread(config, keys);
+  refuse_unread_by_kind(config, keys);
   uint64_t cells = 1;
   for (const auto& [key, text] : config.values) {
     dimensions_.emplace_back(key, sweep_values(key, text, keys.at(key)));

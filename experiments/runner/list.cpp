@@ -52,6 +52,7 @@ json attention_json() {
          {"causal", info.causal},
          {"bidirectional", info.bidirectional},
          {"cross", info.cross},
+         {"not_across", why_not_across(info)},
          {"score_bias", info.score_bias},
          {"decodes", info.decodable},
          {"exact_softmax", is_exact_softmax(variant)},
@@ -94,6 +95,8 @@ json task_json() {
                    {"source", task.info.source},
                    {"chance", task.info.chance},
                    {"score", task_score_name(task.info.score)},
+                   {"one_sequence", static_cast<bool>(task.make)},
+                   {"source_and_target", static_cast<bool>(task.make_source_form)},
                    {"options", options_json(task.options)}});
   }
   return all;
@@ -151,6 +154,14 @@ std::string entry_text(const std::string& kind, const json& entry) {
   }
   if (entry.contains("checked") && !entry["checked"].get<bool>()) {
     text += fmt::format("  {:<20}not checked against a definition: it has none\n", "");
+  }
+  if (entry.contains("source_and_target") && entry["source_and_target"].get<bool>()) {
+    text += fmt::format("  {:<20}for {}encoder_decoder, as source and target\n", "",
+                        entry["one_sequence"].get<bool>() ? "decoder, and for " : "");
+  }
+  if (entry.contains("not_across") && !entry["not_across"].get<std::string>().empty()) {
+    text +=
+        fmt::format("  {:<20}not over a source: {}\n", "", entry["not_across"].get<std::string>());
   }
   if (entry.contains("not_with")) {
     for (const auto& [other, reason] : entry["not_with"].items()) {

@@ -23,8 +23,9 @@ int64_t budget_of(const RunConfig& config, const Task& task, int64_t labelled) {
   if (config.run.match == "parameters") {
     return Transformer(setup, ParameterSet::counting()).parameter_count();
   }
-  const ModelCost cost =
-      model_cost(setup, {config.run.batch, config.run.length, labelled, false}, 1);
+  BatchSizes sizes = config.batch_sizes(config.run.batch, config.run.length, labelled);
+  sizes.checkpoint_layers = false;
+  const ModelCost cost = model_cost(setup, sizes, 1);
   if (config.run.match == "state_bytes") return cost.state_bytes;
   const auto sum = [](const PassCost& pass) {
     return std::accumulate(pass.flops.begin(), pass.flops.end(), int64_t{0});
@@ -39,21 +40,30 @@ RunConfig reference_of(const RunConfig& config) {
   return reference;
 }
 
-// The sizes that the pattern's parts mark, and the model's width behind them.
+// This variant's size, wherever it attends.
+void set_size(const AttentionVariant& variant, int64_t size, RunConfig& config) {
+  const ModelPatterns patterns = config.patterns();
+  const auto set = [&](const AttentionPattern& pattern, std::vector<OptionValues>& options) {
+    for (size_t i = 0; i < options.size(); ++i) {
+      if (pattern[i].variant != &variant) continue;
+      options[i].insert_or_assign(std::string(variant.info.size_option), std::to_string(size));
+    }
+  };
+  set(patterns.self, config.attention_options);
+  set(patterns.decoder, config.decoder_options);
+  set(patterns.cross, config.cross_options);
+}
+
+// The sizes that the patterns' parts mark, and the model's width behind them.
 std::vector<Adjustable> adjustable_sizes(const RunConfig& config) {
   std::vector<Adjustable> sizes;
-  const AttentionPattern pattern = config.pattern();
-  for (size_t part = 0; part < pattern.size(); ++part) {
-    const AttentionInfo& info = pattern[part].variant->info;
-    if (info.size_option.empty()) continue;
-    sizes.push_back({fmt::format("attention.{}.{}", info.name, info.size_option), 1,
-                     config.run.length, [=](int64_t size) {
+  for (const AttentionPart& part : parts_of(config.model, config.patterns())) {
+    const AttentionVariant& variant = *part.variant;
+    if (variant.info.size_option.empty()) continue;
+    sizes.push_back({fmt::format("attention.{}.{}", variant.info.name, variant.info.size_option), 1,
+                     config.run.length, [&variant, config](int64_t size) {
                        RunConfig sized = config;
-                       for (size_t i = 0; i < pattern.size(); ++i) {
-                         if (pattern[i].variant != pattern[part].variant) continue;
-                         sized.attention_options[i].insert_or_assign(std::string(info.size_option),
-                                                                     std::to_string(size));
-                       }
+                       set_size(variant, size, sized);
                        return sized;
                      }});
     break;
@@ -89,7 +99,7 @@ int64_t nearest_size(const Adjustable& size, int64_t target,
 }
 
 void check_predicted(const RunConfig& config) {
-  if (config.run.match == "parameters" || predicts_cost(config.pattern())) return;
+  if (config.run.match == "parameters" || predicts_cost(config)) return;
   user_error("match: found {}, which {} does not predict; expected parameters or none",
              config.run.match, config.run.attention);
 }

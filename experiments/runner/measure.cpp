@@ -34,7 +34,7 @@ class DecodeStep {
   DecodeStep(const Transformer& model, const Batch& batch)
       : model_(model),
         last_positions_(static_cast<size_t>(batch.batch)),
-        state_(model.begin_decode(batch.batch, batch.length)) {
+        state_(model.begin_decode(batch.batch, batch.length, source_of(batch))) {
     const int64_t before = batch.length - 1;
     std::vector<int32_t> prompt;
     for (int64_t b = 0; b < batch.batch; ++b) {

@@ -63,7 +63,7 @@ const std::vector<BatchShape>& WorkPredictor::shapes(const Task& task, int64_t b
 
 PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
   PredictedRun run;
-  if (!predicts_cost(asked.pattern())) {
+  if (!predicts_cost(asked)) {
     run.is_known = false;
     return run;
   }
@@ -72,8 +72,7 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
   const ModelSetup setup = config.model_setup(task.vocabulary());
   const int64_t held = tasks_.held_bytes(config);
   const auto cost_of = [&](int64_t rows, int64_t tokens, int64_t labelled) {
-    const BatchSizes sizes{rows, tokens, labelled, config.train.checkpoint == "layer"};
-    ModelCost cost = model_cost(setup, sizes, threads);
+    ModelCost cost = model_cost(setup, config.batch_sizes(rows, tokens, labelled), threads);
     cost.peak_bytes += held;
     cost.inference_peak_bytes += held;
     return cost;

@@ -69,12 +69,17 @@ bool is_among(int64_t value, const std::vector<int64_t>& chosen) {
   return chosen.empty() || std::find(chosen.begin(), chosen.end(), value) != chosen.end();
 }
 
+// These choose the variants of an encoder_decoder beside its encoder's.
+bool is_of_encoder_decoder(std::string_view key) {
+  return key == "decoder.attention" || key == "cross.attention";
+}
+
 // Keys of the plug-ins, the model and the training stand under prefixes of their own.
 OptionValues top_level(const OptionValues& values) {
   OptionValues part;
   for (const auto& [key, value] : values) {
-    const bool of_run =
-        says_who_trains(key) || key.starts_with("eval.") || key.starts_with("match.");
+    const bool of_run = says_who_trains(key) || is_of_encoder_decoder(key) ||
+                        key.starts_with("eval.") || key.starts_with("match.");
     if (key.find('.') == std::string::npos || of_run) part.emplace(key, value);
   }
   return part;
@@ -183,6 +188,11 @@ void RunOptions::visit(OptionVisitor& v) {
       "attention", attention,
       "attention variant; `lengthwise list attention` names them; several joined by '+' take the "
       "layers by turns");
+  v.text("decoder.attention", decoder_attention,
+         "of an encoder_decoder's decoder, over the tokens before; empty: as attention, which is "
+         "its encoder's");
+  v.text("cross.attention", cross_attention,
+         "of an encoder_decoder's decoder over the source; empty: as attention");
   v.text("position", position, "positional scheme; `lengthwise list position` names them");
   v.text("task", task, "what is learned; `lengthwise list task` names them");
   v.integer("length", length, {1, kLargestSize}, "tokens: cost is measured at this length");
@@ -240,6 +250,34 @@ void apply_batch_tokens(RunOptions& run) {
   run.batch = run.batch_tokens / run.length;
 }
 
+// The variants of every role. What the config says of a variant holds wherever it attends, and
+// stands in the text once. A model without a source does not read the keys of the others.
+void resolve_variants(const OptionValues& values, RunConfig& config) {
+  RunOptions& run = config.run;
+  Resolved& resolved = config.resolved;
+  config.attention_options = resolve_attention(values, run.attention, resolved);
+  if (!config.model.has_source()) {
+    run.decoder_attention = run.cross_attention = "";
+    std::erase_if(resolved, [](const auto& line) { return is_of_encoder_decoder(line.first); });
+    return;
+  }
+  const auto resolve_other = [&](const std::string& name, std::vector<OptionValues>& options) {
+    if (name.empty()) return;
+    Resolved own;
+    options = resolve_attention(values, name, own);
+    for (auto& line : own) {
+      if (std::find(resolved.begin(), resolved.end(), line) == resolved.end()) {
+        resolved.push_back(std::move(line));
+      }
+    }
+  };
+  resolve_other(run.decoder_attention, config.decoder_options);
+  resolve_other(run.cross_attention, config.cross_options);
+  for (auto& [key, value] : resolved) {
+    if (is_of_encoder_decoder(key) && value.empty()) value = run.attention;
+  }
+}
+
 }  // namespace
 
 RunConfig resolve_run(const OptionValues& values) {
@@ -258,7 +296,7 @@ RunConfig resolve_run(const OptionValues& values) {
     const std::string prefix = fmt::format("{}.{}.", kind, entry.info.name);
     return resolve_part(below(values, prefix), prefix, entry.options, resolved);
   };
-  config.attention_options = resolve_attention(values, config.run.attention, resolved);
+  resolve_variants(values, config);
   config.position_options = plug_in("position", position_scheme(config.run.position));
   config.task_options = plug_in("task", task_entry(config.run.task));
   return config;
@@ -271,11 +309,21 @@ ModelSetup RunConfig::model_setup(int64_t vocabulary) const {
           .position = run.position,
           .attention_options = attention_options,
           .position_options = position_options,
-          .seed = static_cast<uint64_t>(run.seed)};
+          .seed = static_cast<uint64_t>(run.seed),
+          .decoder_attention = run.decoder_attention,
+          .cross_attention = run.cross_attention,
+          .decoder_options = decoder_options,
+          .cross_options = cross_options};
 }
 
 std::unique_ptr<Task> RunConfig::make_task() const {
-  return task_entry(run.task).make(task_options);
+  const TaskEntry& entry = task_entry(run.task);
+  const bool reads_source = entry.make_source_form && (model.has_source() || !entry.make);
+  return reads_source ? entry.make_source_form(task_options) : entry.make(task_options);
+}
+
+BatchSizes RunConfig::batch_sizes(int64_t batch, int64_t length, int64_t labelled) const {
+  return {batch, length, labelled, train.checkpoint == "layer", model.has_source() ? length : 0};
 }
 
 std::string RunConfig::text() const {
@@ -299,12 +347,23 @@ uint64_t RunConfig::id(uint64_t data_hash) const {
   return hash_text(named);
 }
 
+bool predicts_cost(const RunConfig& config) {
+  return predicts_cost(parts_of(config.model, config.patterns()));
+}
+
 std::string why_refused(const RunConfig& config) {
-  const AttentionPattern pattern = config.pattern();
-  std::string reason = why_refused(pattern, position_scheme(config.run.position).info);
-  if (reason.empty()) reason = why_refused(pattern, config.model.causal());
+  std::string reason =
+      why_refused(config.model, config.patterns(), position_scheme(config.run.position).info);
   if (!reason.empty()) return reason;
-  if (config.trains && !config.model.causal() && task_entry(config.run.task).info.labels_next) {
+  const TaskEntry& task = task_entry(config.run.task);
+  if (config.model.has_source() && !task.make_source_form) {
+    return fmt::format("{} has no source and target for an encoder_decoder", config.run.task);
+  }
+  if (!config.model.has_source() && !task.make) {
+    return fmt::format("{} gives a source and a target, and model.kind = {} reads one sequence",
+                       config.run.task, config.model.kind);
+  }
+  if (config.trains && !config.model.causal() && task.info.labels_next) {
     return fmt::format("{} labels each token with the next one, which an encoder sees",
                        config.run.task);
   }

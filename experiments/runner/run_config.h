@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "nn/transformer.h"
+#include "nn/model_cost.h"
 #include "tasks/task.h"
 #include "train/trainer.h"
 
@@ -15,6 +15,7 @@ inline constexpr int64_t kSchemaVersion = 5;
 /// The keys that belong to no model, training or plug-in.
 struct RunOptions {
   std::string attention = "full";
+  std::string decoder_attention, cross_attention;  // empty: as attention
   std::string position = "sinusoidal";
   std::string task = "uniform";
   int64_t length = 256;
@@ -46,15 +47,19 @@ struct RunConfig {
   RunOptions run;
   ModelOptions model;
   TrainOptions train;
-  std::vector<OptionValues> attention_options;  // of each part of run.attention
+  std::vector<OptionValues> attention_options;               // of each part of run.attention
+  std::vector<OptionValues> decoder_options, cross_options;  // empty where they are as attention
   OptionValues position_options, task_options;
   bool trains = false;  // this run's length and seed are some that train, and there are steps
   std::vector<std::pair<std::string, std::string>> resolved;  // key, canonical value, as asked for
   MatchedSize match;
 
   ModelSetup model_setup(int64_t vocabulary) const;
-  AttentionPattern pattern() const { return attention_pattern(run.attention, attention_options); }
+  ModelPatterns patterns() const { return ModelPatterns(model_setup(0)); }
+  /// In the form that the model reads; where the task has none, in the other.
   std::unique_ptr<Task> make_task() const;
+  /// A batch of this many rows, tokens of each, and labels.
+  BatchSizes batch_sizes(int64_t batch, int64_t length, int64_t labelled) const;
   /// `key = value` lines: what the results file keeps. A size that was matched stands as it is,
   /// with nothing left to match, so that the text gives this very model again.
   std::string text() const;
@@ -67,8 +72,12 @@ struct RunConfig {
 /// that this run does not use are passed over.
 RunConfig resolve_run(const OptionValues& values);
 
+/// Every variant of its model says what it costs.
+bool predicts_cost(const RunConfig& config);
+
 /// The reason why this run cannot work whatever its sizes, or "": a scheme that the variant has no
-/// place for, a mask that it cannot do, a task whose labels an encoder would see.
+/// place for, a mask or another sequence's keys that it cannot do, a task whose labels an encoder
+/// would see or that has not the form that the model reads.
 std::string why_refused(const RunConfig& config);
 
 /// UserError, before anything runs: a pair or size that cannot work, a length past what the scheme,

@@ -27,6 +27,7 @@ std::string model_of(const RunConfig& config) {
   for (const auto& [key, value] : config.resolved) {
     const bool of_model = key.starts_with("model.") || key.starts_with("attention") ||
                           key.starts_with("position") || key.starts_with("task") ||
+                          key.starts_with("decoder.") || key.starts_with("cross.") ||
                           key == "threads" || key == "train.checkpoint";
     if (of_model) model += key + "=" + value + "\n";
   }

@@ -39,6 +39,9 @@ std::vector<AttentionCase> definition_cases(const AttentionVariant& variant) {
         const bool slow = std::max(queries, keys) > 256 && std::min(queries, keys) != 63;
         if (queries == keys || slow) continue;
         all.push_back({.queries = queries, .keys = keys, .heads = 4, .causal = false});
+        all.back().real_keys = {(keys + 1) / 2, keys / 8};
+        all.back().groups = 4;
+        all.push_back({.queries = queries, .keys = keys, .heads = 4, .causal = false});
       }
     }
   }

@@ -18,6 +18,8 @@ std::string needs_decode(const AttentionVariant& variant) {
   return variant.info.decodable ? "" : "does not decode";
 }
 
+std::string needs_cross(const AttentionVariant& variant) { return why_not_across(variant.info); }
+
 std::string needs_cost(const AttentionVariant& variant) {
   return variant.cost ? "" : "predicts no cost";
 }
@@ -56,6 +58,12 @@ constexpr AttentionLaw kLaws[] = {
      kForwardTolerance, needs_no_order, check_permutation},
     {"shift", "under relative positions only distances matter", kForwardTolerance,
      needs_dot_products, check_shift},
+    {"cross_padding", "keys of another sequence past a row's end do not matter and get no gradient",
+     kForwardTolerance, needs_cross, check_cross_padding},
+    {"cross_order", "keys of another sequence in another order give the same outputs",
+     kForwardTolerance, needs_cross, check_cross_order},
+    {"cross_pieces", "queries of another sequence in pieces, without memory, get what all get",
+     kForwardTolerance, needs_cross, check_cross_pieces},
     {"unseen", "a query that sees no key gets 0 and sends no gradient", 0, always, check_unseen},
     {"reach", "tokens further back than it reaches leave an output as it is, the furthest does not",
      0, needs_reach, check_reach},

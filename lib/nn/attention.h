@@ -18,7 +18,10 @@
 namespace lengthwise {
 
 /// One call. What the mask points to outlives the backward pass; the bias does not: a backward that
-/// needs it keeps a copy. In self-attention S == T and memory is x. Widths may be odd.
+/// needs it keeps a copy. In self-attention S == T and memory is x. Cross-attention (info.cross) is
+/// the same call with keys of another sequence: S != T, mask.keys the source's lengths, neither
+/// causal nor biased, and any part of the queries may come in a call of its own, then without
+/// memory. Widths may be odd.
 struct AttentionInput {
   Var q, k, v;  // [B,T,H,D], [B,S,G,D], [B,S,G,D]; with Projection::none H = G = 1 and D = C
   Var x,
@@ -52,7 +55,9 @@ enum class Projection { none, query_key_value };  // none: no output projection 
 struct AttentionInfo {
   std::string_view name, summary, paper;
   Projection projection = Projection::query_key_value;
-  bool causal = true, bidirectional = true, cross = false, score_bias = false, decodable = false;
+  bool causal = true, bidirectional = true;
+  bool cross = false;  // its keys may be those of another sequence
+  bool score_bias = false, decodable = false;
   bool dot_product = true;            // q and k enter only as q.k: rotary stays relative
   bool forms_weights = true;          // weights of each pair, so that dropout has something to drop
   bool linear_in_v = true;            // its weights can be probed with unit values

@@ -7,10 +7,12 @@
 
 namespace lengthwise {
 
-/// One batch: sequences, tokens of each, and labelled positions over all of them.
+/// One batch: sequences, tokens of each, and labelled positions over all of them; of an
+/// encoder_decoder also the tokens of each source, all of them real.
 struct BatchSizes {
   int64_t batch = 0, length = 0, labelled = 0;
   bool checkpoint_layers = false;  // as in ForwardPass
+  int64_t source_length = 0;
 };
 
 /// FLOPs and exponentials by scope, as executed.
@@ -35,7 +37,7 @@ struct ModelCost {
 /// Every variant must predict its cost. `threads` matters to workspace alone.
 ModelCost model_cost(const ModelSetup& setup, const BatchSizes& sizes, int threads);
 /// Around variants and a scheme that need not be registered.
-ModelCost model_cost(const ModelSetup& setup, const AttentionPattern& pattern,
+ModelCost model_cost(const ModelSetup& setup, const ModelPatterns& patterns,
                      const PositionScheme& scheme, const BatchSizes& sizes, int threads);
 
 }  // namespace lengthwise

@@ -47,4 +47,18 @@ std::string why_refused(const AttentionInfo& attention, bool causal) {
   return "";
 }
 
+std::string why_not_across(const AttentionInfo& attention) {
+  if (attention.cross) return "";
+  if (attention.projection == Projection::none) {
+    return fmt::format("{} mixes a layer's own input, and has no place for another sequence's keys",
+                       attention.name);
+  }
+  if (!attention.order_free) {
+    return fmt::format(
+        "{} goes by where tokens stand, and those of two sequences are no distance apart",
+        attention.name);
+  }
+  return fmt::format("{} does not say that it takes keys of another sequence", attention.name);
+}
+
 }  // namespace lengthwise

@@ -22,6 +22,9 @@ struct PositionInfo {
 };
 
 /// One object per model, shared by its layers. A hook that info does not name is never called.
+/// Turning and biasing are for self-attention: a query and a key of two sequences are no distance
+/// apart, so that cross-attention takes both as they are, as Raffel et al. 2020, arXiv:1910.10683,
+/// do.
 /// `first` is AttentionMask::first: decoding and padded rows come through the same three calls.
 class Position {
  public:
@@ -30,7 +33,8 @@ class Position {
   virtual int64_t longest() const { return 0; }
   /// x: [B,T,C], once, after the token embedding.
   virtual Var embed(const Var& x, std::span<const int64_t> first) const;
-  /// q: [B,T,H,D] or k: [B,S,G,D], every layer, self-attention only. Keys are cached rotated.
+  /// q: [B,T,H,D] or k: [B,S,G,D], in every layer's self-attention. Keys are cached
+  /// rotated.
   virtual Var rotate(const Var& q_or_k, Side side, std::span<const int64_t> first) const;
   /// For distances j - position(i) in [least, most]; built once a forward pass, shared by the
   /// layers.
@@ -65,6 +69,8 @@ const PositionScheme& position_scheme(std::string_view name);
 std::string why_refused(const AttentionInfo& attention, const PositionInfo& position);
 /// The reason why this variant cannot work in a decoder (causal) or in an encoder, or "".
 std::string why_refused(const AttentionInfo& attention, bool causal);
+/// The reason why this variant cannot take its keys from another sequence, or "".
+std::string why_not_across(const AttentionInfo& attention);
 
 /// P has info() and Options and is made from (const PositionSetup&, const Options&); static define
 /// is taken if there.

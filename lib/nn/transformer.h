@@ -1,63 +1,27 @@
-// A decoder-only or encoder-only transformer, pre-norm or post-norm, around any registered
-// attention variant and positional scheme.
+// A decoder, an encoder or both, pre-norm or post-norm, around any registered attention variants
+// and positional scheme.
 #pragma once
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include "nn/attention_pattern.h"
+#include "nn/model_setup.h"
 
 namespace lengthwise {
-
-struct ModelOptions {
-  std::string kind = "decoder";
-  int64_t layers = 2;
-  int64_t width = 64;
-  int64_t heads = 4;
-  int64_t key_value_heads = 0;
-  double feed_forward = 4;
-  std::string norm = "pre";
-  std::string head = "tied";
-  double dropout = 0;
-  double attention_dropout = 0;
-  double initial_deviation = 0.02;
-
-  void visit(OptionVisitor& v);
-  /// Hidden width of the feed-forward layer, 0 without one.
-  int64_t hidden_width() const;
-  /// A decoder's token sees itself and those before it, an encoder's sees all.
-  bool causal() const { return kind == "decoder"; }
-};
-
-/// What to build: names are those of the registries, values without their prefix. `attention` may
-/// be a pattern, several names joined by '+'.
-struct ModelSetup {
-  ModelOptions model;
-  int64_t vocabulary = 0;
-  std::string attention, position;
-  std::vector<OptionValues> attention_options;  // of each part of the pattern; empty: defaults
-  OptionValues position_options;
-  uint64_t seed = 0;
-};
-
-/// Sizes of a layer's attention, without batch and lengths: one head of the model's width with
-/// Projection::none.
-AttentionSizes attention_sizes(const ModelOptions& model, const AttentionInfo& attention);
-
-/// Which layers share an object of the scheme. One that turns or biases is made anew for every way
-/// in which parts that take positions split the width into heads; one that embeds is made once.
-struct PositionShares {
-  std::vector<AttentionSizes> sizes;  // of each object; never empty
-  std::vector<size_t> of_part;        // each part's object
-};
-PositionShares position_shares(const ModelOptions& model, const AttentionPattern& pattern,
-                               const PositionInfo& position);
 
 /// UserError names the key: heads that do not divide the width, layers that are no multiple of the
 /// pattern, options that a part refuses.
 void check_model(const ModelSetup& setup);
 
-/// One forward pass: what dropout draws from (in evaluation nothing is dropped), and padding.
+/// What an encoder_decoder's encoder reads. Outlives the backward pass.
+struct Source {
+  std::span<const int32_t> tokens;         // [B,S]
+  int64_t length = 0;                      // S
+  std::span<const int64_t> row_lengths{};  // [B] real tokens of each row, on the left; empty: all
+};
+
+/// One forward pass: what dropout draws from (in evaluation nothing is dropped), padding, and the
+/// source, if the model reads one.
 struct ForwardPass {
   bool training = false;
   uint64_t seed = 0;
@@ -65,6 +29,7 @@ struct ForwardPass {
   bool checkpoint_layers = false;  // keep what enters a layer alone, run it again when needed
   std::span<const int64_t> row_lengths{};  // [B] real tokens of each row, on the left; empty: all.
                                            // Outlives the backward pass.
+  Source source{};
 };
 
 /// What a model remembers of the rows that it decodes.
@@ -72,6 +37,11 @@ struct ModelState {
   std::vector<DecodeState> layers;
   std::vector<int64_t> tokens;  // [B] taken so far
   int64_t max_tokens = 0;
+  /// Of an encoder_decoder: each layer's keys and values of the source, and how many of each row
+  /// are real (empty: all). Never written again: clones share them.
+  std::vector<DecodeState> sources;
+  std::vector<int64_t> source_lengths;
+
   int64_t bytes() const;     // as the ledger counts them
   ModelState clone() const;  // that can go another way
 };
@@ -81,16 +51,18 @@ class Transformer {
   /// With parameters.is_counting() it can only be counted.
   Transformer(const ModelSetup& setup, ParameterSet parameters);
   /// Around variants and a scheme that need not be registered.
-  Transformer(const ModelSetup& setup, AttentionPattern pattern, const PositionScheme& scheme,
+  Transformer(const ModelSetup& setup, ModelPatterns patterns, const PositionScheme& scheme,
               ParameterSet parameters);
 
   /// Logits [N,V] at the N `labelled` flat positions of tokens [B,T]; only those are projected to
-  /// the vocabulary.
+  /// the vocabulary. Of an encoder_decoder the tokens are the target's, and the source is the
+  /// pass's.
   Var logits(std::span<const int32_t> tokens, int64_t batch, int64_t length,
              std::span<const int64_t> labelled, const ForwardPass& pass) const;
 
-  /// The state before the first token, for rows of at most max_tokens. Decoders only.
-  ModelState begin_decode(int64_t batch, int64_t max_tokens) const;
+  /// The state before the first token, for rows of at most max_tokens, after the source has been
+  /// read. What is causal only.
+  ModelState begin_decode(int64_t batch, int64_t max_tokens, const Source& source = {}) const;
   /// Takes T >= 1 new tokens [B,T] of every row, of which the first taken[b] are real (empty: all),
   /// and returns what `logits` gives at the `labelled` flat positions b*T + t; inference only.
   Var extend(ModelState& state, std::span<const int32_t> tokens, int64_t length,
@@ -98,10 +70,10 @@ class Transformer {
 
   /// Positions that the scheme can serve; 0: any.
   int64_t longest() const { return positions_.front()->longest(); }
-  /// It can go token by token: a decoder whose variants all say so.
-  bool decodes() const { return options_.causal() && lengthwise::decodes(pattern_); }
-  /// As that of its pattern.
-  int64_t receptive_field() const { return lengthwise::receptive_field(pattern_, options_.layers); }
+  /// It can go token by token: it is causal, and its variants all say so.
+  bool decodes() const { return options_.causal() && lengthwise::decodes(last_pattern()); }
+  /// As that of its pattern; -1 where it also attends over a source.
+  int64_t receptive_field() const;
   const std::vector<Parameter>& parameters() const { return parameters_.all(); }
   int64_t parameter_count() const { return parameters_.count(); }
   void clear_gradients() { parameters_.clear_gradients(); }
@@ -116,49 +88,75 @@ class Transformer {
     Var weight, bias;
     Var operator()(const Var& x) const { return linear(x, weight, bias); }
   };
-  struct Layer {
-    std::optional<Norm> attention_norm;  // none where pre-norm attention reads the stream itself
-    Linear query, key, value, output;    // undefined with Projection::none
+  /// One attention with what stands around it.
+  struct Mixer {
+    std::optional<Norm> norm;          // none where pre-norm self-attention reads the stream
+    Linear query, key, value, output;  // undefined with Projection::none
     AttentionInfo info;
     AttentionSizes sizes;
     size_t position = 0;  // its object of the scheme
     std::unique_ptr<Attention> attention;
+
+    Shape by_head(const Var& x) const;
+    Shape by_group(const Var& x) const;
+  };
+  struct Layer {
+    Mixer self;
+    std::optional<Mixer> cross;
     std::optional<Norm> feed_forward_norm;
     Linear widen, narrow;
+  };
+  struct Stack {
+    std::vector<Layer> layers;
+    std::optional<Norm> final_norm;
   };
 
   /// How the layers of one pass attend.
   struct AttentionTerms {
     AttentionMask mask;
     std::vector<ScoreBias> biases;  // of each object of a scheme that biases
-    ModelState* state = nullptr;    // decoding
+    Var memory;                     // what an encoder made of the source; not while decoding
+    AttentionMask memory_mask;
+    ModelState* state = nullptr;  // decoding
   };
-
   struct LayerDropout {
-    Dropout weights, attention, feed_forward;
+    Dropout weights, attention, cross_weights, cross, feed_forward;
   };
+  class DropoutKeys;
 
+  const AttentionPattern& last_pattern() const {
+    return options_.has_source() ? patterns_.decoder : patterns_.self;
+  }
   Norm make_norm(const std::string& name);
   Linear make_linear(const std::string& name, int64_t in, int64_t out);
   void make_positions(const ModelSetup& setup, const PositionScheme& scheme);
-  Layer make_layer(int64_t index, const ModelSetup& setup);
-  Var run(std::span<const int32_t> tokens, int64_t batch, int64_t length,
-          std::span<const int64_t> labelled, const ForwardPass& pass, AttentionTerms& terms) const;
-  Var attend(size_t layer, const Var& x, const AttentionTerms& terms, const Dropout& dropout) const;
+  Mixer make_mixer(const std::string& layer, const std::string& role, const AttentionPart& part,
+                   const AttentionSizes& sizes, uint64_t seed);
+  Stack make_stack(const StackSetup& of, size_t first_part, const ModelSetup& setup);
+
+  Var attend(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,
+             const Dropout& dropout) const;
+  Var attend_across(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,
+                    const Dropout& dropout) const;
   Var feed_forward(const Layer& layer, const Var& x) const;
-  Var run_layer(size_t index, const Var& x, const AttentionTerms& terms,
+  Var run_layer(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,
                 const LayerDropout& dropouts) const;
+  Var run_post_norm(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,
+                    const LayerDropout& dropouts) const;
+  Var run_stack(const Stack& stack, std::span<const int32_t> tokens, int64_t batch, int64_t length,
+                const ForwardPass& pass, AttentionTerms& terms, DropoutKeys& keys) const;
+  Var encode(int64_t batch, const ForwardPass& pass, DropoutKeys& keys) const;
+  Var head(Var x, std::span<const int64_t> labelled) const;
 
   ModelOptions options_;
-  AttentionPattern pattern_;
+  ModelPatterns patterns_;
   PositionInfo position_info_;
   PositionShares shares_;
   ParameterSet parameters_;
   Var embedding_;
   std::vector<std::unique_ptr<Position>> positions_;  // the first embeds
-  std::vector<Layer> layers_;
-  std::optional<Norm> final_norm_;
-  Linear head_;  // undefined when tied
+  std::vector<Stack> stacks_;                         // the last gives the logits
+  Linear head_;                                       // undefined when tied
 };
 
 }  // namespace lengthwise

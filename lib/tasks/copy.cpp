@@ -23,7 +23,7 @@ class Copy final : public LetterTask {
   Letters answer(Letters content) const override { return content; }
 };
 
-const bool registered = register_task<Copy>();
+const bool registered = register_letter_task<Copy>();
 
 }  // namespace
 }  // namespace lengthwise

@@ -9,7 +9,41 @@ namespace {
 
 int64_t most_letters(int64_t length) { return (length - 2) / 2; }
 
+class LetterPairs final : public SourceTargetTask {
+ public:
+  explicit LetterPairs(std::unique_ptr<LetterTask> letters) : letters_(std::move(letters)) {}
+
+  void check_length(int64_t length) const override {
+    check_rows(letters_->name(), length);
+    letters_->check_alphabet(length - 1, length);
+  }
+  void check_training(int64_t length) const override {
+    check_length(length);
+    const int64_t least = letters_->options().least;
+    if (least > length - 1) {
+      user_error("task.{}.least: found {}, expected at most the {} letters of length {}",
+                 letters_->name(), least, length - 1, length);
+    }
+  }
+  double chance(int64_t length) const override { return letters_->chance(length); }
+
+ private:
+  int64_t symbols() const override { return letters_->options().alphabet; }
+  SourceTarget example(RandomStream& random, Split split, int64_t /*index*/,
+                       int64_t length) const override {
+    const int64_t most = length - 1, least = letters_->options().least;
+    const bool full = split == Split::validation || least == 0;
+    return letters_->asked_and_given(random, full ? most : least + random.below(most - least + 1));
+  }
+
+  std::unique_ptr<LetterTask> letters_;
+};
+
 }  // namespace
+
+std::unique_ptr<Task> letter_pairs(std::unique_ptr<LetterTask> letters) {
+  return std::make_unique<LetterPairs>(std::move(letters));
+}
 
 void LetterOptions::visit(OptionVisitor& visitor) {
   visitor.integer("alphabet", alphabet, {1, 1 << 20}, "different letters");
@@ -23,12 +57,16 @@ void LetterTask::check_length(int64_t length) const {
     user_error("length: found {}, expected an even number of at least 4 for task {}", length,
                name_);
   }
-  const int64_t distinct = distinct_letters(most_letters(length));
+  check_alphabet(most_letters(length), length);
+}
+
+void LetterTask::check_alphabet(int64_t letters, int64_t length) const {
+  const int64_t distinct = distinct_letters(letters);
   if (!options_.duplicates && distinct > options_.alphabet) {
     user_error(
         "task.{}.alphabet: found {}, expected at least {} for {} letters of length {} without "
         "duplicates",
-        name_, options_.alphabet, distinct, most_letters(length), length);
+        name_, options_.alphabet, distinct, letters, length);
   }
 }
 
@@ -109,11 +147,16 @@ Letters LetterTask::draw(RandomStream& random, int64_t count) const {
   return letters;
 }
 
+SourceTarget LetterTask::asked_and_given(RandomStream& random, int64_t letters) const {
+  Letters asked = content(random, letters), given = answer(asked);
+  return {std::move(asked), std::move(given)};
+}
+
 void LetterTask::append(RandomStream& random, int64_t letters, int64_t length, Batch& batch) const {
   const auto begin = static_cast<int32_t>(options_.alphabet);
   const int32_t separator = begin + 1, end = begin + 2;
   const auto row = static_cast<int64_t>(batch.tokens.size());
-  const Letters asked = content(random, letters), given = answer(asked);
+  const auto [asked, given] = asked_and_given(random, letters);
   batch.tokens.push_back(begin);
   batch.tokens.insert(batch.tokens.end(), asked.begin(), asked.end());
   batch.tokens.push_back(separator);

@@ -5,8 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/random.h"
-#include "tasks/task.h"
+#include "tasks/source_target.h"
 
 namespace lengthwise {
 
@@ -39,6 +38,13 @@ class LetterTask : public Task {
   std::vector<std::string> parts(int64_t length) const override;
   double chance(int64_t length) const override;
 
+  std::string_view name() const { return name_; }
+  const LetterOptions& options() const { return options_; }
+  /// So many letters, and what is asked for.
+  SourceTarget asked_and_given(RandomStream& random, int64_t letters) const;
+  /// UserError where there are not so many different ones.
+  void check_alphabet(int64_t letters, int64_t length) const;
+
  protected:
   /// So many letters, each 0 .. alphabet - 1: independent, or different ones.
   Letters draw(RandomStream& random, int64_t count) const;
@@ -56,5 +62,16 @@ class LetterTask : public Task {
   std::string_view name_;
   LetterOptions options_;
 };
+
+/// The same letters as source and target: T tokens hold T - 1 letters and the end, on either side.
+std::unique_ptr<Task> letter_pairs(std::unique_ptr<LetterTask> letters);
+
+/// register_task with both forms.
+template <class T>
+bool register_letter_task() {
+  return register_task<T>([](const typename T::Options& options) {
+    return letter_pairs(std::make_unique<T>(options));
+  });
+}
 
 }  // namespace lengthwise

@@ -45,7 +45,7 @@ class Repeat final : public LetterTask {
   int64_t period_;
 };
 
-const bool registered = register_task<Repeat>();
+const bool registered = register_letter_task<Repeat>();
 
 }  // namespace
 }  // namespace lengthwise

@@ -28,7 +28,7 @@ class Reverse final : public LetterTask {
   }
 };
 
-const bool registered = register_task<Reverse>();
+const bool registered = register_letter_task<Reverse>();
 
 }  // namespace
 }  // namespace lengthwise

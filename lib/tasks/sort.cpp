@@ -29,7 +29,7 @@ class Sort final : public LetterTask {
   }
 };
 
-const bool registered = register_task<Sort>();
+const bool registered = register_letter_task<Sort>();
 
 }  // namespace
 }  // namespace lengthwise

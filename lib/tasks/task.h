@@ -15,13 +15,17 @@
 
 namespace lengthwise {
 
-/// Tokens [B,T] and, at the labelled positions only, what should come out.
+/// Tokens [B,T] and, at the labelled positions only, what should come out. In the form of source
+/// and target the tokens are the target's, after the token that begins it.
 struct Batch {
   int64_t batch = 0, length = 0;
   DataVector<int32_t> tokens;    // [B,T]
   DataVector<int64_t> labelled;  // rising flat positions b*T + t
   DataVector<int32_t> targets;   // one for each of labelled
   DataVector<int32_t> parts{};   // to score: each label's place in Task::parts, if there are any
+  int64_t source_length = 0;     // 0: no source
+  DataVector<int32_t> source{};  // [B,S]
+  DataVector<int64_t> source_lengths{};  // [B] real tokens of each source; empty: all
 };
 
 /// A batch without examples yet, with room for exactly so many labels: plans know its bytes.
@@ -109,10 +113,12 @@ struct TaskInfo {
   bool labels_next = false;  // each label is the token that follows: an encoder would see it
 };
 
+/// A task may have two forms: one sequence of tokens, and source and target, which models read that
+/// have an encoder and a decoder. At least one is there.
 struct TaskEntry {
   TaskInfo info;
   std::function<void(OptionVisitor&)> options;
-  std::function<std::unique_ptr<Task>(const OptionValues&)> make;
+  std::function<std::unique_ptr<Task>(const OptionValues&)> make, make_source_form;
 };
 
 inline std::span<const TaskEntry> tasks() { return Registry<TaskEntry>::instance().entries(); }
@@ -120,19 +126,42 @@ inline const TaskEntry& task_entry(std::string_view name) {
   return Registry<TaskEntry>::instance().find("task", name);
 }
 
-/// T has static info(), Options with visit, and is made from Options.
 template <class T>
-bool register_task() {
-  return Registry<TaskEntry>::instance().add(
-      {T::info(),
-       [](OptionVisitor& visitor) {
-         typename T::Options options;
-         options.visit(visitor);
-       },
-       [](const OptionValues& values) -> std::unique_ptr<Task> {
-         return std::make_unique<T>(read_options<typename T::Options>(
-             values, "task." + std::string(T::info().name) + "."));
-       }});
+using MakeTask = std::function<std::unique_ptr<Task>(const typename T::Options&)>;
+
+/// T has static info() and Options with visit; either form may be empty.
+template <class T>
+bool register_task_forms(const MakeTask<T>& sequence, const MakeTask<T>& source) {
+  const auto read_and = [](const MakeTask<T>& make) {
+    std::function<std::unique_ptr<Task>(const OptionValues&)> made;
+    if (make) {
+      made = [make](const OptionValues& values) {
+        return make(
+            read_options<typename T::Options>(values, "task." + std::string(T::info().name) + "."));
+      };
+    }
+    return made;
+  };
+  return Registry<TaskEntry>::instance().add({T::info(),
+                                              [](OptionVisitor& visitor) {
+                                                typename T::Options options;
+                                                options.visit(visitor);
+                                              },
+                                              read_and(sequence), read_and(source)});
+}
+
+/// A task of one sequence that is made from Options, and its form of source and target, if any.
+template <class T>
+bool register_task(const MakeTask<T>& source = {}) {
+  return register_task_forms<T>(
+      [](const typename T::Options& options) { return std::make_unique<T>(options); }, source);
+}
+
+/// A task of source and target alone.
+template <class T>
+bool register_source_task() {
+  return register_task_forms<T>(
+      {}, [](const typename T::Options& options) { return std::make_unique<T>(options); });
 }
 
 }  // namespace lengthwise

@@ -3,8 +3,7 @@
 #include <limits>
 
 #include "base/check.h"
-#include "base/random.h"
-#include "tasks/task.h"
+#include "tasks/source_target.h"
 
 namespace lengthwise {
 namespace {
@@ -14,7 +13,7 @@ class Uniform final : public Task {
   struct Options {
     int64_t vocabulary = 256;
     void visit(OptionVisitor& visitor) {
-      visitor.integer("vocabulary", vocabulary, {2, std::numeric_limits<int32_t>::max()},
+      visitor.integer("vocabulary", vocabulary, {2, std::numeric_limits<int32_t>::max() - 2},
                       "number of different tokens");
     }
   };
@@ -71,7 +70,34 @@ class Uniform final : public Task {
   Options options_;
 };
 
-const bool registered = register_task<Uniform>();
+// The same on both sides: as many tokens as there is room for.
+class UniformPairs final : public SourceTargetTask {
+ public:
+  explicit UniformPairs(const Uniform::Options& options) : options_(options) {}
+
+  void check_length(int64_t length) const override { check_rows(Uniform::info().name, length); }
+  double chance(int64_t /*length*/) const override {
+    return 1.0 / static_cast<double>(options_.vocabulary);
+  }
+
+ private:
+  int64_t symbols() const override { return options_.vocabulary; }
+  SourceTarget example(RandomStream& random, Split /*split*/, int64_t /*index*/,
+                       int64_t length) const override {
+    SourceTarget drawn;
+    for (std::vector<int32_t>* side : {&drawn.source, &drawn.target}) {
+      for (int64_t i = 1; i < length; ++i) {
+        side->push_back(static_cast<int32_t>(random.below(options_.vocabulary)));
+      }
+    }
+    return drawn;
+  }
+
+  Uniform::Options options_;
+};
+
+const bool registered = register_task<Uniform>(
+    [](const Uniform::Options& options) { return std::make_unique<UniformPairs>(options); });
 
 }  // namespace
 }  // namespace lengthwise

@@ -50,8 +50,9 @@ struct Prediction {
 
 std::vector<Prediction> predict(const Transformer& model, const Batch& batch) {
   constexpr int64_t kRows = 16;  // of one task
-  const Var logits =
-      model.logits(batch.tokens, batch.batch, batch.length, batch.labelled, ForwardPass{});
+  ForwardPass pass;
+  pass.source = source_of(batch);
+  const Var logits = model.logits(batch.tokens, batch.batch, batch.length, batch.labelled, pass);
   const auto labels = static_cast<int64_t>(batch.targets.size());
   const int64_t vocabulary = logits.extent(1);
   std::vector<Prediction> predictions(batch.targets.size());

@@ -28,6 +28,11 @@ struct LengthScore {
   std::vector<LabelScore> parts;
 };
 
+/// What the encoder reads of this batch, if there is anything.
+inline Source source_of(const Batch& batch) {
+  return {batch.source, batch.source_length, batch.source_lengths};
+}
+
 /// Tokens that a scoring pass takes at once, unless told otherwise.
 inline constexpr int64_t kTokensScoredAtOnce = 16384;
 

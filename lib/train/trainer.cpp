@@ -39,8 +39,9 @@ double scheduled_rate(const TrainOptions& options, int64_t step) {
   return options.learning_rate * (options.final_rate + (1.0 - options.final_rate) * cosine);
 }
 
-Var batch_loss(const Transformer& model, const Batch& batch, const ForwardPass& pass,
+Var batch_loss(const Transformer& model, const Batch& batch, ForwardPass pass,
                double label_smoothing) {
+  pass.source = source_of(batch);
   const Var logits = model.logits(batch.tokens, batch.batch, batch.length, batch.labelled, pass);
   const ScopeGuard scope(Scope::head);
   return cross_entropy(logits, batch.targets, label_smoothing);

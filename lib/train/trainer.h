@@ -53,8 +53,9 @@ struct TrainRequest {
 
 TrainResult train(Transformer& model, const Task& task, const TrainRequest& request);
 
-/// Mean loss over the batch's labels, in nats: [1]; smoothed as cross_entropy says.
-Var batch_loss(const Transformer& model, const Batch& batch, const ForwardPass& pass,
+/// Mean loss over the batch's labels, in nats: [1]; smoothed as cross_entropy says. The source is
+/// the batch's, and the tokens before each label the right ones.
+Var batch_loss(const Transformer& model, const Batch& batch, ForwardPass pass,
                double label_smoothing = 0);
 
 /// One training step without the update: forward on `batch`, `between` (if any), backward; returns
