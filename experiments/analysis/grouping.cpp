@@ -13,8 +13,8 @@ namespace {
 std::string variants_of(const RunRecord& record) {
   std::string names = record.attention;
   for (const char* role : {"decoder.attention", "cross.attention"}) {
-    const auto found = record.settings.find(role);
-    if (found != record.settings.end()) names += "+" + found->second;
+    const auto found = record.setup->settings.find(role);
+    if (found != record.setup->settings.end()) names += "+" + found->second;
   }
   return names;
 }
