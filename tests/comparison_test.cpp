@@ -156,8 +156,8 @@ TEST(Comparison, TellsTheRolesOfAnEncoderDecoderApart) {
   }
   EXPECT_EQ(
       labels(compare_table(sample_table(rows), "results.h5")),
-      (Labels{"full window=8 cross.attention=flash", "full window=16 cross.attention=flash",
-              "full window=8 cross.attention=linear", "full window=16 cross.attention=linear"}));
+      (Labels{"full window=8 cross.attention=flash", "full window=8 cross.attention=linear",
+              "full window=16 cross.attention=flash", "full window=16 cross.attention=linear"}));
 }
 
 TEST(Comparison, SizesDivideWhereThereIsNoConfig) {

@@ -324,10 +324,7 @@ TEST_F(Program, TrainsAndDecodesAfterASource) {
     EXPECT_FALSE(std::isnan(std::get<Column::Numbers>(table.find(column)->values).front()))
         << column;
   }
-  // Nothing is left to do, and the text of the record gives the same run again.
   EXPECT_THAT(run(command).err, HasSubstr("2 were there"));
-  std::ofstream(folder_ / "again.ini") << configs[0];
-  EXPECT_THAT(run("run again.ini --results r").err, HasSubstr("1 were there"));
 }
 
 TEST_F(Program, RefusesHeadsThatDoNotGroupAndEncodersThatWouldSeeTheirLabels) {
