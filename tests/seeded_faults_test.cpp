@@ -74,7 +74,7 @@ std::vector<SeededFault> seeded_faults() {
       in_attention<Fault::leaves_tail>("TailNeverWritten", {"written"}),
       in_attention<Fault::sums_by_thread>("SumCutByThreads", {"threads"}),
       in_attention<Fault::lacks_mean_in_slope>("SlopeMissesATerm",
-                                               {"gradient", "encoder_decoder_gradient"}),
+                                               {"gradient", "encoder_decoder_slope"}),
       in_attention<Fault::lacks_last_tile>("SlopeMissesTheLastTile", {"gradient"}),
       in_attention<Fault::lacks_grouped_slope>("SharedKeyMissesHeads", {"gradient"}),
       in_attention<Fault::overwrites_gradient>("GradientOverwritten", {"accumulation"}),

@@ -139,8 +139,8 @@ void check_encoder_decoder_padding(const AttentionPattern& pattern, const Positi
 
 // Along a random direction of each parameter, by differences of second and fourth order: a float's
 // rounding allows no more than three digits.
-void check_encoder_decoder_gradient(const AttentionPattern& pattern, const PositionScheme& scheme,
-                                    Findings& findings) {
+void check_encoder_decoder_slope(const AttentionPattern& pattern, const PositionScheme& scheme,
+                                 Findings& findings) {
   constexpr double kStep = 0.02;
   constexpr Lengths kShort{5, 4};
   for (const ModelSetup& setup : setups_of(pattern, scheme)) {

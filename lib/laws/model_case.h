@@ -42,7 +42,7 @@ using ModelCondition = std::string(const AttentionPattern&, const PositionScheme
 
 // Models that read a source, encoder_decoder_laws.cpp.
 ModelCondition needs_encoder_decoder, needs_encoder_decoder_decode, needs_encoder_decoder_cost;
-ModelCheck check_encoder_decoder_decode, check_encoder_decoder_padding,
-    check_encoder_decoder_gradient, check_encoder_decoder_checkpoint, check_encoder_decoder_cost;
+ModelCheck check_encoder_decoder_decode, check_encoder_decoder_padding, check_encoder_decoder_slope,
+    check_encoder_decoder_checkpoint, check_encoder_decoder_cost;
 
 }  // namespace lengthwise
