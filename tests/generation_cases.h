@@ -14,7 +14,7 @@ inline ModelSetup writing_model(const std::string& kind, const std::string& atte
   ModelSetup setup;
   setup.model.kind = kind;
   setup.model.width = 16;
-  setup.model.initial_deviation = 0.5;
+  setup.model.initial_deviation = 0.9;
   setup.model.head = "free";  // a tied one says again what it has read
   setup.vocabulary = kWritingVocabulary;
   setup.attention = attention;

@@ -77,14 +77,16 @@ TEST(Generation, GreedyIsTheArgmaxOfFullPassesForEveryVariant) {
         EXPECT_FALSE(written[row].ended);
         expect_likeliest(model, prompts, row, written[row]);
         different.insert(written[row].tokens.begin(), written[row].tokens.end());
-        changes += written[row].tokens[4] != written[row].tokens[5] ? 1 : 0;
+        for (size_t i = 1; i < 6; ++i) {
+          changes += written[row].tokens[i] != written[row].tokens[i - 1] ? 1 : 0;
+        }
       }
       ++models;
     }
   }
   EXPECT_GT(models, 2 * attention_variants().size());
-  EXPECT_EQ(different.size(), static_cast<size_t>(kWritingVocabulary));
-  EXPECT_GT(changes, models);  // of three rows each
+  EXPECT_GT(different.size(), 8U);
+  EXPECT_GT(changes, 3 * models);  // of fifteen in each
 }
 
 TEST(Generation, PromptsOfABatchGiveWhatEachAloneGives) {
