@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "io/archive.h"
 #include "tests/sweep_fixture.h"
 
 namespace lengthwise {
@@ -180,6 +181,25 @@ TEST_F(GenerateCommand, RefusesFilesThatAreNoCheckpoint) {
   expect_refused("d/sweep.h5", "--prompt a", "d/sweep.h5: found");
   write("no HDF5 at all");
   expect_refused("x.h5", "--prompt a", "x.h5: found");
+
+  // Whole, and of something else.
+  const auto expect_archive_refused = [&](const Archive& archive, const std::string& message) {
+    write_archive(folder_ / "x.h5", archive);
+    expect_refused("x.h5", "--prompt a", "x.h5: " + message);
+  };
+  expect_archive_refused({}, "found no 'config', expected a training's checkpoint");
+  const Archive archive = read_archive(folder_ / checkpoint);
+  Archive other = archive;
+  std::string& config = other.texts.at("config");
+  config.replace(config.find("model.width = 8"), 15, "model.width = 6");
+  expect_archive_refused(other,
+                         "checkpoint: 'parameters/embedding': found [29,8], expected [29,6]");
+  other = archive;
+  other.texts.at("config") += "attention.full.unheard = 1\n";
+  expect_archive_refused(other, "attention.full.unheard: unknown key");
+  other = archive;
+  other.arrays.erase("parameters/embedding");
+  expect_archive_refused(other, "checkpoint: found no 'parameters/embedding'");
 }
 
 TEST_F(GenerateCommand, HelpNamesEveryOption) {
