@@ -14,6 +14,7 @@
 #include "experiments/analysis/report.h"
 #include "experiments/runner/check.h"
 #include "experiments/runner/explain.h"
+#include "experiments/runner/generate_command.h"
 #include "experiments/runner/list.h"
 #include "experiments/runner/merge_runs.h"
 #include "experiments/runner/plan.h"
@@ -38,6 +39,7 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise slurm   [sweep.ini] --tasks N [--key value ...]      the sweep as a Slurm array
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
   lengthwise explain NAME@LENGTH [--key value ...] [--json]       where FLOPs, bytes and seconds go
+  lengthwise generate --checkpoint FILE --prompt TEXT [--help]    what a trained model writes next
   lengthwise export  results.h5 --csv | --json                    every number, for other tools
   lengthwise check   NAME... | --all [--json]                     the laws on a variant or scheme
 
@@ -136,8 +138,8 @@ int dispatch(Arguments arguments) {
     fmt::print("lengthwise {} ({})\n", kVersion, kCommit);
     return 0;
   }
-  // `run` has more to say
-  if (command != "run" &&
+  // These have more to say.
+  if (command != "run" && command != "generate" &&
       std::find(arguments.begin(), arguments.end(), "--help") != arguments.end()) {
     fmt::print("{}", kUsage);
     return 0;
@@ -150,12 +152,14 @@ int dispatch(Arguments arguments) {
   if (command == "slurm") return slurm(arguments);
   if (command == "compare") return compare(arguments);
   if (command == "explain") return lengthwise::explain(arguments);
+  if (command == "generate") return lengthwise::generate_command(arguments);
   if (command == "export") return export_results(arguments);
   if (command == "check") return check(arguments);
   if (command == "worker") return lengthwise::run_worker(arguments);
   user_error("{}: unknown command{}", command,
-             lengthwise::did_you_mean(command, {"list", "plan", "run", "merge", "split", "slurm",
-                                                "compare", "explain", "export", "check", "help"}));
+             lengthwise::did_you_mean(
+                 command, {"list", "plan", "run", "merge", "split", "slurm", "compare", "explain",
+                           "generate", "export", "check", "help"}));
 }
 
 }  // namespace

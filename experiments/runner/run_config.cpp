@@ -316,10 +316,16 @@ ModelSetup RunConfig::model_setup(int64_t vocabulary) const {
           .cross_options = cross_options};
 }
 
-std::unique_ptr<Task> RunConfig::make_task() const {
+TaskForm RunConfig::task_form() const {
   const TaskEntry& entry = task_entry(run.task);
   const bool reads_source = entry.make_source_form && (model.has_source() || !entry.make);
-  return reads_source ? entry.make_source_form(task_options) : entry.make(task_options);
+  return reads_source ? TaskForm::source_target : TaskForm::sequence;
+}
+
+std::unique_ptr<Task> RunConfig::make_task() const {
+  const TaskEntry& entry = task_entry(run.task);
+  return task_form() == TaskForm::source_target ? entry.make_source_form(task_options)
+                                                : entry.make(task_options);
 }
 
 BatchSizes RunConfig::batch_sizes(int64_t batch, int64_t length, int64_t labelled) const {

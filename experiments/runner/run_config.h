@@ -56,7 +56,9 @@ struct RunConfig {
 
   ModelSetup model_setup(int64_t vocabulary) const;
   ModelPatterns patterns() const { return ModelPatterns(model_setup(0)); }
-  /// In the form that the model reads; where the task has none, in the other.
+  /// The form that the model reads; where the task has none, the other.
+  TaskForm task_form() const;
+  /// In that form.
   std::unique_ptr<Task> make_task() const;
   /// A batch of this many rows, tokens of each, and labels.
   BatchSizes batch_sizes(int64_t batch, int64_t length, int64_t labelled) const;

@@ -44,6 +44,8 @@ struct ModelState {
 
   int64_t bytes() const;     // as the ledger counts them
   ModelState clone() const;  // that can go another way
+  /// One whose row i goes on from row rows[i] of this one: some rows, in any order, some twice.
+  ModelState select(std::span<const int64_t> rows) const;
 };
 
 class Transformer {

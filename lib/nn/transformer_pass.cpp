@@ -21,6 +21,23 @@ class Transformer::DropoutKeys {
   RandomStream stream_;
 };
 
+namespace {
+
+Tensor select_rows(const Tensor& tensor, std::span<const int64_t> rows) {
+  Shape shape = tensor.shape();
+  const int64_t batch = shape.front(), width = tensor.size() / batch;
+  shape.front() = std::ssize(rows);
+  Tensor chosen(shape, Tag::state);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    check_in_range(rows[i], 0, batch, "select: a row");
+    std::copy_n(tensor.data() + rows[i] * width, width,
+                chosen.data() + static_cast<int64_t>(i) * width);
+  }
+  return chosen;
+}
+
+}  // namespace
+
 int64_t ModelState::bytes() const {
   int64_t bytes = 0;
   for (const auto* all : {&layers, &sources}) {
@@ -37,6 +54,27 @@ ModelState ModelState::clone() const {
     for (Tensor& tensor : layer) tensor = tensor.clone(Tag::state);
   }
   return copy;
+}
+
+ModelState ModelState::select(std::span<const int64_t> rows) const {
+  const ScopeGuard scope(Scope::attention);
+  const auto selected = [&](const std::vector<DecodeState>& all) {
+    std::vector<DecodeState> chosen = all;
+    for (DecodeState& layer : chosen) {
+      for (Tensor& tensor : layer) tensor = select_rows(tensor, rows);
+    }
+    return chosen;
+  };
+  ModelState chosen;
+  chosen.max_tokens = max_tokens;
+  chosen.layers = selected(layers);
+  chosen.sources = selected(sources);
+  for (const int64_t row : rows) {
+    chosen.tokens.push_back(tokens.at(static_cast<size_t>(row)));
+    if (source_lengths.empty()) continue;
+    chosen.source_lengths.push_back(source_lengths.at(static_cast<size_t>(row)));
+  }
+  return chosen;
 }
 
 Shape Transformer::Mixer::by_head(const Var& x) const {

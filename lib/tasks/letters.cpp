@@ -52,6 +52,16 @@ void LetterOptions::visit(OptionVisitor& visitor) {
                   "fewest letters of a training example; 0: always as many as the length holds");
 }
 
+TokenText LetterTask::token_text(const LetterOptions& options, TaskForm form) {
+  TokenText text = letter_text(options.alphabet);
+  if (form == TaskForm::source_target) return with_begin_and_end(text, options.alphabet);
+  const auto begin = static_cast<int32_t>(options.alphabet);
+  text.before = {begin};
+  text.after = {begin + 1};  // the separator
+  text.end = begin + 2;
+  return text;
+}
+
 void LetterTask::check_length(int64_t length) const {
   if (length < 4 || length % 2 != 0) {
     user_error("length: found {}, expected an even number of at least 4 for task {}", length,

@@ -27,6 +27,8 @@ class LetterTask : public Task {
   LetterTask(std::string_view name, const LetterOptions& options)
       : name_(name), options_(options) {}
 
+  static TokenText token_text(const LetterOptions& options, TaskForm form);
+
   int64_t vocabulary() const override { return options_.alphabet + 3; }
   void check_length(int64_t length) const override;
   void check_training(int64_t length) const override;

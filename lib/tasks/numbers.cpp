@@ -1,6 +1,9 @@
 // Numbers in digits, to be said in words: `1 2 0 0 7` gives `twelve thousand seven`. How many words
 // a digit takes, and which, hangs on the digits around it.
 #include <algorithm>
+#include <iterator>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/check.h"
@@ -14,7 +17,30 @@ namespace {
 constexpr int32_t kUnits = 10, kTens = kUnits + 20, kHundred = kTens + 8, kScales = kHundred + 1;
 constexpr int64_t kMostDigits = 36, kSymbols = kScales + kMostDigits / 3 - 1;
 
+constexpr std::string_view kWords[] = {
+    "zero",       "one",        "two",       "three",     "four",     "five",        "six",
+    "seven",      "eight",      "nine",      "ten",       "eleven",   "twelve",      "thirteen",
+    "fourteen",   "fifteen",    "sixteen",   "seventeen", "eighteen", "nineteen",    "twenty",
+    "thirty",     "forty",      "fifty",     "sixty",     "seventy",  "eighty",      "ninety",
+    "hundred",    "thousand",   "million",   "billion",   "trillion", "quadrillion", "quintillion",
+    "sextillion", "septillion", "octillion", "nonillion", "decillion"};
+static_assert(kUnits + std::size(kWords) == kSymbols);
+
 using Digits = std::vector<int32_t>;
+
+Digits read_digits(std::string_view key, std::string_view text) {
+  Digits digits;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] < '0' || text[i] > '9') refuse_character(key, text, i, "a number in digits");
+    digits.push_back(text[i] - '0');
+  }
+  return digits;
+}
+
+std::string write_word(int32_t token) {
+  if (token < kUnits) return std::to_string(token);
+  return token < kSymbols ? std::string(kWords[token - kUnits]) : token_without_text(token);
+}
 
 // At most 4 of a group of three digits, 1 and 2 of one and two, and the name of each group but the
 // last.
@@ -61,6 +87,10 @@ class Numbers final : public SourceTargetTask {
             .source = "",
             .chance = "1 in the words and the end",
             .score = TaskScore::exact_match};
+  }
+
+  static TokenText token_text(const Options&, TaskForm) {
+    return with_begin_and_end({.read = read_digits, .write = write_word, .between = " "}, kSymbols);
   }
 
   explicit Numbers(const Options&) {}

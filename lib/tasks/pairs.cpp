@@ -13,7 +13,8 @@ namespace lengthwise {
 namespace {
 
 constexpr std::string_view kKey = "task.pairs.file";
-constexpr size_t kSplit = 10;  // of so many different sources one validates
+constexpr int64_t kBytes = 256;  // that a token may be
+constexpr size_t kSplit = 10;    // of so many different sources one validates
 
 struct Line {
   std::string_view source, target;
@@ -39,6 +40,10 @@ class Pairs final : public SourceTargetTask {
             .score = TaskScore::exact_match};
   }
 
+  static TokenText token_text(const Options&, TaskForm) {
+    return with_begin_and_end(byte_text(), kBytes);
+  }
+
   explicit Pairs(const Options& options)
       : file_(options.file),
         bytes_(read_user_file(kKey, file_, 1, "a readable file of source<TAB>target lines")) {
@@ -60,7 +65,7 @@ class Pairs final : public SourceTargetTask {
   uint64_t data_hash() const override { return hash_bytes(bytes_); }
 
  private:
-  int64_t symbols() const override { return 256; }
+  int64_t symbols() const override { return kBytes; }
 
   SourceTarget example(RandomStream& random, Split split, int64_t index,
                        int64_t /*length*/) const override {

@@ -1,6 +1,7 @@
 // Runs of letters, written out: `a 3 b 1` gives `a a a b`. Source and target differ in length, and
 // a token of the one stands for many of the other or for none.
 #include <algorithm>
+#include <charconv>
 
 #include "base/check.h"
 #include "tasks/source_target.h"
@@ -27,6 +28,21 @@ class RunLength final : public SourceTargetTask {
             .score = TaskScore::exact_match};
   }
 
+  static TokenText token_text(const Options& options, TaskForm) {
+    const int64_t symbols = options.alphabet + options.longest_run;
+    if (options.alphabet > kLetters) return with_begin_and_end(id_text(symbols), symbols);
+    TokenText text;
+    text.read = [options](std::string_view key, std::string_view runs) {
+      return read_runs(key, runs, options);
+    };
+    text.write = [options, symbols](int32_t token) {
+      if (token < options.alphabet) return std::string(1, static_cast<char>('a' + token));
+      return token < symbols ? std::to_string(token - options.alphabet + 1)
+                             : token_without_text(token);
+    };
+    return with_begin_and_end(text, symbols);
+  }
+
   explicit RunLength(const Options& options) : options_(options) {}
 
   void check_length(int64_t length) const override {
@@ -39,6 +55,30 @@ class RunLength final : public SourceTargetTask {
   }
 
  private:
+  static constexpr int64_t kLetters = 26;
+
+  // "a3b12": letters, each with its number behind it.
+  static std::vector<int32_t> read_runs(std::string_view key, std::string_view text,
+                                        const Options& options) {
+    const std::string expected =
+        fmt::format("letters from a to {}, each followed by a number from 1 to {}, as in a3b1",
+                    static_cast<char>('a' + options.alphabet - 1), options.longest_run);
+    std::vector<int32_t> tokens;
+    for (size_t at = 0; at < text.size();) {
+      const int32_t letter = text[at] - 'a';
+      if (letter < 0 || letter >= options.alphabet) refuse_character(key, text, at, expected);
+      int64_t count = 0;
+      const auto [end, error] =
+          std::from_chars(text.data() + at + 1, text.data() + text.size(), count);
+      if (error != std::errc() || count < 1 || count > options.longest_run) {
+        refuse_character(key, text, at + 1, expected);
+      }
+      tokens.insert(tokens.end(), {letter, static_cast<int32_t>(options.alphabet + count - 1)});
+      at = static_cast<size_t>(end - text.data());
+    }
+    return tokens;
+  }
+
   // Letters, then the numbers from 1 on.
   int64_t symbols() const override { return options_.alphabet + options_.longest_run; }
 

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/registry.h"
+#include "tasks/token_text.h"
 
 namespace lengthwise {
 
@@ -119,6 +120,7 @@ struct TaskEntry {
   TaskInfo info;
   std::function<void(OptionVisitor&)> options;
   std::function<std::unique_ptr<Task>(const OptionValues&)> make, make_source_form;
+  std::function<TokenText(const OptionValues&, TaskForm)> token_text;  // empty: ids
 };
 
 inline std::span<const TaskEntry> tasks() { return Registry<TaskEntry>::instance().entries(); }
@@ -129,25 +131,41 @@ inline const TaskEntry& task_entry(std::string_view name) {
 template <class T>
 using MakeTask = std::function<std::unique_ptr<Task>(const typename T::Options&)>;
 
-/// T has static info() and Options with visit; either form may be empty.
+/// How prompts and answers of this task are written, with so many tokens in its vocabulary.
+inline TokenText token_text_of(const TaskEntry& task, const OptionValues& options, TaskForm form,
+                               int64_t vocabulary) {
+  if (task.token_text) return task.token_text(options, form);
+  return form == TaskForm::sequence ? id_text(vocabulary)
+                                    : with_begin_and_end(id_text(vocabulary - 2), vocabulary - 2);
+}
+
+/// T has static info() and Options with visit; either form may be empty. Static
+/// `TokenText token_text(const Options&, TaskForm)` is taken if there.
 template <class T>
 bool register_task_forms(const MakeTask<T>& sequence, const MakeTask<T>& source) {
-  const auto read_and = [](const MakeTask<T>& make) {
+  using Options = typename T::Options;
+  const auto read = [](const OptionValues& values) {
+    return read_options<Options>(values, "task." + std::string(T::info().name) + ".");
+  };
+  const auto read_and = [read](const MakeTask<T>& make) {
     std::function<std::unique_ptr<Task>(const OptionValues&)> made;
-    if (make) {
-      made = [make](const OptionValues& values) {
-        return make(
-            read_options<typename T::Options>(values, "task." + std::string(T::info().name) + "."));
-      };
-    }
+    if (make) made = [make, read](const OptionValues& values) { return make(read(values)); };
     return made;
   };
-  return Registry<TaskEntry>::instance().add({T::info(),
-                                              [](OptionVisitor& visitor) {
-                                                typename T::Options options;
-                                                options.visit(visitor);
-                                              },
-                                              read_and(sequence), read_and(source)});
+  TaskEntry entry{T::info(),
+                  [](OptionVisitor& visitor) {
+                    Options options;
+                    options.visit(visitor);
+                  },
+                  read_and(sequence),
+                  read_and(source),
+                  {}};
+  if constexpr (requires(const Options& o) { T::token_text(o, TaskForm::sequence); }) {
+    entry.token_text = [read](const OptionValues& values, TaskForm form) {
+      return T::token_text(read(values), form);
+    };
+  }
+  return Registry<TaskEntry>::instance().add(std::move(entry));
 }
 
 /// A task of one sequence that is made from Options, and its form of source and target, if any.

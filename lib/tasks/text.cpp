@@ -37,6 +37,8 @@ class Text final : public Task {
             .labels_next = true};
   }
 
+  static TokenText token_text(const Options&, TaskForm) { return byte_text(); }
+
   explicit Text(const Options& options)
       : file_(options.file),
         corpus_(read_corpus("task.text.file", options.file)),

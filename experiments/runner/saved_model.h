@@ -1,0 +1,23 @@
+// A trained model, as a checkpoint keeps it.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "experiments/runner/run_config.h"
+
+namespace lengthwise {
+
+struct SavedModel {
+  RunConfig config;
+  int64_t vocabulary = 0, steps = 0;  // steps: how long it trained
+  std::string run_id, commit;
+  TokenText text;  // how its tokens are written; the data that it trained on is not read
+  std::unique_ptr<Transformer> model;
+};
+
+/// From a run's `<id>.last.h5` or `<id>.best.h5`. UserError names the path where it is missing,
+/// damaged, no checkpoint, or of a model that this program does not know.
+SavedModel load_model(const std::filesystem::path& path);
+
+}  // namespace lengthwise
