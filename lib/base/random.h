@@ -5,7 +5,15 @@
 
 namespace lengthwise {
 
-enum class Purpose : uint64_t { parameters, dropout, training, validation, variant, probe, generation };
+enum class Purpose : uint64_t {
+  parameters,
+  dropout,
+  training,
+  validation,
+  variant,
+  probe,
+  generation
+};
 
 /// A stream of its own for each (seed, purpose, step, index). Philox 4x64-10 (Salmon et al. 2011).
 class RandomStream {
