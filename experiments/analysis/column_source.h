@@ -1,9 +1,13 @@
 // The columns of a results file by name, each held to what the schema says of it.
 #pragma once
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/check.h"

@@ -12,7 +12,7 @@ namespace {
 /// The variants of all roles, joined by '+'.
 std::string variants_of(const RunRecord& record) {
   std::string names = record.attention;
-  for (const char* role : {"decoder.attention", "cross.attention"}) {
+  for (const char* role : kDecoderVariants) {
     const auto found = record.setup->settings.find(role);
     if (found != record.setup->settings.end()) names += "+" + found->second;
   }

@@ -145,13 +145,13 @@ std::string pass_table(const char* title, const std::array<PartCost, kParts>& pa
 }
 
 std::string memory_table(const Explained& explained) {
-  const auto text = [](int64_t bytes) { return bytes_text(static_cast<double>(bytes)); };
   std::vector<std::vector<std::string>> rows = {{"memory", "found", "predicted"}, {"-"}};
   for (size_t part = 0; part < kScopes; ++part) {
-    rows.push_back({"kept for backward by " + part_name(part), text(explained.kept_bytes[part])});
+    rows.push_back(
+        {"kept for backward by " + part_name(part), bytes_text(explained.kept_bytes[part])});
   }
   const auto add = [&](const char* name, int64_t found, int64_t predicted) {
-    rows.push_back({name, text(found), agreement(predicted, found, explained.is_predicted)});
+    rows.push_back({name, bytes_text(found), agreement(predicted, found, explained.is_predicted)});
   };
   add("kept for backward by all", explained.kept_bytes[kScopes], explained.predicted_kept_bytes);
   add("peak of a training step", explained.peak_bytes, explained.predicted_peak_bytes);

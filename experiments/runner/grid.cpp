@@ -1,6 +1,7 @@
 #include "experiments/runner/grid.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <unordered_set>
 
@@ -35,7 +36,7 @@ void refuse_unread_by_kind(const SweepConfig& config,
   constexpr const char* kKind = "encoder_decoder";
   const std::vector<std::string> kinds = choices_of(config, "model.kind", keys);
   if (std::find(kinds.begin(), kinds.end(), kKind) != kinds.end()) return;
-  for (const char* key : {"decoder.attention", "cross.attention"}) {
+  for (const char* key : kDecoderVariants) {
     const bool narrowed =
         config.from_command_line.contains("model.kind") && !config.from_command_line.contains(key);
     if (config.values.contains(key) && !narrowed) {
@@ -54,7 +55,7 @@ void refuse_unread(const SweepConfig& config,
     if (kind.empty()) continue;
     std::vector<std::string> choices = choices_of(config, kind, keys);
     if (kind == "attention") {
-      for (const char* other : {"decoder.attention", "cross.attention"}) {
+      for (const char* other : kDecoderVariants) {
         for (std::string& choice : choices_of(config, other, keys)) {
           if (!choice.empty()) choices.push_back(std::move(choice));
         }
@@ -162,5 +163,11 @@ std::string Grid::label(const RunConfig& config) const {
 }
 
 std::string id_text(uint64_t id) { return fmt::format("{:016x}", id); }
+
+std::optional<uint64_t> id_of(std::string_view text) {
+  uint64_t id = 0;
+  std::from_chars(text.data(), text.data() + text.size(), id, 16);
+  return id_text(id) == text ? std::optional(id) : std::nullopt;
+}
 
 }  // namespace lengthwise

@@ -2,8 +2,10 @@
 // bytes of a run, and makes its configuration when asked, so that it may have very many.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,5 +43,7 @@ class Grid {
 
 /// 16 hexadecimal digits: how files and records name a run.
 std::string id_text(uint64_t id);
+/// The id that id_text writes so; nothing where it writes none so.
+std::optional<uint64_t> id_of(std::string_view text);
 
 }  // namespace lengthwise

@@ -1,7 +1,6 @@
 #include "experiments/runner/merge_runs.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -64,11 +63,8 @@ MergeReport merge_records(const fs::path& results, const std::string& name,
 std::vector<uint64_t> ids_in(const fs::path& runs) {
   std::vector<uint64_t> ids;
   for (const fs::directory_entry& entry : fs::directory_iterator(runs)) {
-    const std::string name = entry.path().stem().string();
-    uint64_t id = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id, 16);
-    const bool is_id = error == std::errc() && id_text(id) == name;
-    if (is_id && entry.path().extension() == ".h5") ids.push_back(id);
+    const auto id = id_of(entry.path().stem().string());
+    if (id && entry.path().extension() == ".h5") ids.push_back(*id);
   }
   std::sort(ids.begin(), ids.end());
   return ids;

@@ -124,7 +124,7 @@ std::string to_text(const std::vector<PlanLine>& lines, int64_t limit_bytes) {
   for (const PlanLine& line : lines) {
     const bool is_known = !line.work.work.empty();
     rows.push_back({line.label, is_known ? flops_text(line.work.flops()) : "-",
-                    is_known ? bytes_text(static_cast<double>(line.work.peak_bytes())) : "-",
+                    is_known ? bytes_text(line.work.peak_bytes()) : "-",
                     is_known && std::isfinite(line.seconds) ? seconds_text(line.seconds) : "-",
                     line.status});
   }
@@ -134,7 +134,7 @@ std::string to_text(const std::vector<PlanLine>& lines, int64_t limit_bytes) {
                       flops_text(total.flops), seconds_text(total.seconds));
   if (total.will_not_fit > 0) {
     text += fmt::format("{} will not fit in {} (--memory-limit)\n", total.will_not_fit,
-                        bytes_text(static_cast<double>(limit_bytes)));
+                        bytes_text(limit_bytes));
   }
   if (total.stale > 0) {
     text += fmt::format("{} of those recorded are from another commit\n", total.stale);

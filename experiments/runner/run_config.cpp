@@ -69,16 +69,11 @@ bool is_among(int64_t value, const std::vector<int64_t>& chosen) {
   return chosen.empty() || std::find(chosen.begin(), chosen.end(), value) != chosen.end();
 }
 
-// These choose the variants of an encoder_decoder beside its encoder's.
-bool is_of_encoder_decoder(std::string_view key) {
-  return key == "decoder.attention" || key == "cross.attention";
-}
-
 // Keys of the plug-ins, the model and the training stand under prefixes of their own.
 OptionValues top_level(const OptionValues& values) {
   OptionValues part;
   for (const auto& [key, value] : values) {
-    const bool of_run = says_who_trains(key) || is_of_encoder_decoder(key) ||
+    const bool of_run = says_who_trains(key) || is_decoder_variant(key) ||
                         key.starts_with("eval.") || key.starts_with("match.");
     if (key.find('.') == std::string::npos || of_run) part.emplace(key, value);
   }
@@ -258,7 +253,7 @@ void resolve_variants(const OptionValues& values, RunConfig& config) {
   config.attention_options = resolve_attention(values, run.attention, resolved);
   if (!config.model.has_source()) {
     run.decoder_attention = run.cross_attention = "";
-    std::erase_if(resolved, [](const auto& line) { return is_of_encoder_decoder(line.first); });
+    std::erase_if(resolved, [](const auto& line) { return is_decoder_variant(line.first); });
     return;
   }
   const auto resolve_other = [&](const std::string& name, std::vector<OptionValues>& options) {
@@ -274,7 +269,7 @@ void resolve_variants(const OptionValues& values, RunConfig& config) {
   resolve_other(run.decoder_attention, config.decoder_options);
   resolve_other(run.cross_attention, config.cross_options);
   for (auto& [key, value] : resolved) {
-    if (is_of_encoder_decoder(key) && value.empty()) value = run.attention;
+    if (is_decoder_variant(key) && value.empty()) value = run.attention;
   }
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 
 #include "base/check.h"
@@ -22,12 +21,11 @@ std::vector<uint64_t> ids_of(const Table& table, const fs::path& file) {
   if (texts == nullptr) user_error("{}: found no column 'run_id', expected one", file.string());
   std::vector<uint64_t> ids;
   for (const std::string& text : *texts) {
-    uint64_t id = 0;
-    std::from_chars(text.data(), text.data() + text.size(), id, 16);
-    if (id_text(id) != text) {
+    const auto id = id_of(text);
+    if (!id) {
       user_error("{}: found run_id '{}', expected 16 hexadecimal digits", file.string(), text);
     }
-    ids.push_back(id);
+    ids.push_back(*id);
   }
   return ids;
 }

@@ -60,14 +60,13 @@ double parse_seconds(std::string_view key, std::string_view text) {
   return parse_amount(key, text, kSuffixes, 1e9, "a time above 0, as in 90s, 15m or 2h");
 }
 
-std::string bytes_text(double bytes) {
-  return scaled(bytes, 1024, std::array{"B", "KiB", "MiB", "GiB", "TiB"});
+std::string bytes_text(int64_t bytes) {
+  return scaled(static_cast<double>(bytes), 1024, std::array{"B", "KiB", "MiB", "GiB", "TiB"});
 }
 
 std::string memory_text(const OutOfMemory& error) {
-  const auto text = [](int64_t bytes) { return bytes_text(static_cast<double>(bytes)); };
-  return fmt::format("{} wanted, {} in use, limit {}", text(error.wanted_bytes),
-                     text(error.live_bytes), text(error.limit_bytes));
+  return fmt::format("{} wanted, {} in use, limit {}", bytes_text(error.wanted_bytes),
+                     bytes_text(error.live_bytes), bytes_text(error.limit_bytes));
 }
 
 std::string flops_text(double flops) {

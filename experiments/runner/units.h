@@ -14,7 +14,7 @@ int64_t parse_bytes(std::string_view key, std::string_view text);
 double parse_seconds(std::string_view key, std::string_view text);
 
 /// As in "1.5 GiB".
-std::string bytes_text(double bytes);
+std::string bytes_text(int64_t bytes);
 /// As in "64.0 KiB wanted, 1.5 GiB in use, limit 1.5 GiB".
 std::string memory_text(const OutOfMemory& error);
 /// As in "1.2 s", "3 min 20 s", "2 h 5 min".

@@ -38,13 +38,12 @@ std::vector<TokenShare> token_shares(std::span<const float> logits,
     shares.resize(std::min(shares.size(), static_cast<size_t>(options.top_k)));
   }
   normalise(shares);
+  if (options.top_p >= 1) return shares;
   double sum = 0;
   size_t kept = 0;
   while (kept < shares.size() && sum < options.top_p) sum += shares[kept++].probability;
-  if (options.top_p < 1) {
-    shares.resize(kept);
-    normalise(shares);
-  }
+  shares.resize(kept);
+  normalise(shares);
   return shares;
 }
 

@@ -55,11 +55,15 @@ Contents all_bytes(std::ifstream& file) {
   return last_bytes(file, std::numeric_limits<std::streamoff>::max());
 }
 
+void refuse_damage(const std::filesystem::path& path, std::string_view expected,
+                   const std::string& damage) {
+  if (damage.empty()) return;
+  refuse_file(path, fmt::format("damaged contents ({})", damage), expected);
+}
+
 Contents open_seal(const std::filesystem::path& path, std::string_view expected, Contents bytes) {
   const SealedFile sealed = open_sealed(bytes);
-  if (!sealed.damage.empty()) {
-    refuse_file(path, fmt::format("damaged contents ({})", sealed.damage), expected);
-  }
+  refuse_damage(path, expected, sealed.damage);
   bytes.resize(sealed.contents.size());
   return bytes;
 }
@@ -137,8 +141,7 @@ std::optional<OpenFile> open_checked(const std::filesystem::path& path, std::str
   for (size_t begin = 0; begin < contents; begin += kPieceBytes) {
     checksum.add(file.read(begin, std::span(room).first(std::min(kPieceBytes, contents - begin))));
   }
-  const std::string damage = seal_fault(seal, contents, checksum.value());
-  if (!damage.empty()) refuse_file(path, fmt::format("damaged contents ({})", damage), expected);
+  refuse_damage(path, expected, seal_fault(seal, contents, checksum.value()));
   return file;
 }
 

@@ -74,12 +74,7 @@ class Pairs final : public SourceTargetTask {
     // Measured batches may be larger than the validation split.
     const int64_t which = validates ? index % std::ssize(lines) : random.below(std::ssize(lines));
     const Line& line = lines[static_cast<size_t>(which)];
-    const auto tokens = [](std::string_view text) {
-      std::vector<int32_t> bytes;
-      for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
-      return bytes;
-    };
-    return {tokens(line.source), tokens(line.target)};
+    return {byte_tokens(line.source), byte_tokens(line.target)};
   }
 
   // The views are into bytes_.

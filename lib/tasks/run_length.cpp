@@ -30,7 +30,7 @@ class RunLength final : public SourceTargetTask {
 
   static TokenText token_text(const Options& options, TaskForm) {
     const int64_t symbols = options.alphabet + options.longest_run;
-    if (options.alphabet > kLetters) return with_begin_and_end(id_text(symbols), symbols);
+    if (options.alphabet > kLetters) return with_begin_and_end(token_ids_text(symbols), symbols);
     TokenText text;
     text.read = [options](std::string_view key, std::string_view runs) {
       return read_runs(key, runs, options);
@@ -55,8 +55,6 @@ class RunLength final : public SourceTargetTask {
   }
 
  private:
-  static constexpr int64_t kLetters = 26;
-
   // "a3b12": letters, each with its number behind it.
   static std::vector<int32_t> read_runs(std::string_view key, std::string_view text,
                                         const Options& options) {

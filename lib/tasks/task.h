@@ -135,8 +135,9 @@ using MakeTask = std::function<std::unique_ptr<Task>(const typename T::Options&)
 inline TokenText token_text_of(const TaskEntry& task, const OptionValues& options, TaskForm form,
                                int64_t vocabulary) {
   if (task.token_text) return task.token_text(options, form);
-  return form == TaskForm::sequence ? id_text(vocabulary)
-                                    : with_begin_and_end(id_text(vocabulary - 2), vocabulary - 2);
+  return form == TaskForm::sequence
+             ? token_ids_text(vocabulary)
+             : with_begin_and_end(token_ids_text(vocabulary - 2), vocabulary - 2);
 }
 
 /// T has static info() and Options with visit; either form may be empty. Static

@@ -8,8 +8,6 @@
 namespace lengthwise {
 namespace {
 
-constexpr int64_t kLetters = 26;
-
 std::vector<int32_t> read_ids(std::string_view key, std::string_view text, int64_t count) {
   std::vector<int32_t> ids;
   for (size_t at = text.find_first_not_of(' '); at < text.size();
@@ -40,12 +38,6 @@ std::vector<int32_t> read_letters(std::string_view key, std::string_view text, i
   return tokens;
 }
 
-std::vector<int32_t> read_bytes(std::string_view /*key*/, std::string_view text) {
-  std::vector<int32_t> tokens;
-  for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
-  return tokens;
-}
-
 }  // namespace
 
 std::vector<int32_t> TokenText::prompt(std::string_view key, std::string_view text) const {
@@ -66,22 +58,30 @@ std::string TokenText::text(std::span<const int32_t> tokens) const {
   return all;
 }
 
-TokenText id_text(int64_t count) {
+TokenText token_ids_text(int64_t count) {
   return {.read = [count](std::string_view key,
                           std::string_view text) { return read_ids(key, text, count); },
           .write = [](int32_t token) { return std::to_string(token); },
           .between = " "};
 }
 
+std::vector<int32_t> byte_tokens(std::string_view text) {
+  std::vector<int32_t> tokens;
+  for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
+  return tokens;
+}
+
 TokenText byte_text() {
-  return {.read = read_bytes, .write = [](int32_t token) {
-            return token < 256 ? std::string(1, static_cast<char>(token))
-                               : token_without_text(token);
-          }};
+  return {.read = [](std::string_view /*key*/, std::string_view text) { return byte_tokens(text); },
+          .write =
+              [](int32_t token) {
+                return token < 256 ? std::string(1, static_cast<char>(token))
+                                   : token_without_text(token);
+              }};
 }
 
 TokenText letter_text(int64_t alphabet) {
-  if (alphabet > kLetters) return id_text(alphabet);
+  if (alphabet > kLetters) return token_ids_text(alphabet);
   return {.read = [alphabet](std::string_view key,
                              std::string_view text) { return read_letters(key, text, alphabet); },
           .write =

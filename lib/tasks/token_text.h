@@ -27,11 +27,14 @@ struct TokenText {
   std::string text(std::span<const int32_t> tokens) const;
 };
 
+inline constexpr int64_t kLetters = 26;  // that can be written
+
 /// The ids of tokens 0 .. count - 1, separated by blanks.
-TokenText id_text(int64_t count);
+TokenText token_ids_text(int64_t count);
 /// Tokens 0 .. 255 are bytes.
 TokenText byte_text();
-/// Tokens from 0 on are letters from a on; where there are more than 26, their ids.
+std::vector<int32_t> byte_tokens(std::string_view text);
+/// Tokens from 0 on are letters from a on; where there are more than kLetters, their ids.
 TokenText letter_text(int64_t alphabet);
 
 /// As a source and its target have them: `begin` and `end` are the tokens after the symbols, and an
