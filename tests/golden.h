@@ -11,13 +11,14 @@
 #include "base/check.h"
 #include "io/table.h"
 #include "laws/probe.h"
+#include "tests/build_paths.h"
 
 namespace lengthwise {
 
 class Golden {
  public:
   static const Golden& file() {
-    static const Golden kFile(read_table(LENGTHWISE_SOURCE_DIR "/tests/golden.h5"));
+    static const Golden kFile(read_table(source_folder() / "tests/golden.h5"));
     return kFile;
   }
 

@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/build_paths.h"
+
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kRoot = LENGTHWISE_SOURCE_DIR;
+const fs::path kRoot = lengthwise::source_folder();
 
 // Folder -> the folders of ours that it may include, beside itself.
 const std::map<std::string, std::set<std::string>> kAllowed = {

@@ -1,5 +1,6 @@
 // Tables that are read in pieces, and the comparison that is made of them.
 #include "experiments/analysis/report.h"
+#include "tests/build_paths.h"
 #include "tests/sample_results.h"
 #include "tests/table_checks.h"
 
@@ -79,7 +80,7 @@ TEST_F(Pieces, MakeTheComparisonOfTheWholeTable) {
 
 TEST_F(Pieces, HaveEveryColumnThatAComparisonUses) {
   for (const char* study : {"quadratic", "mqar", "incremental"}) {
-    const fs::path path = fmt::format("{}/results/{}.h5", LENGTHWISE_SOURCE_DIR, study);
+    const fs::path path = source_folder() / fmt::format("results/{}.h5", study);
     EXPECT_EQ(comparison_json(compare_file(path)),
               comparison_json(compare_table(read_table(path), path.string())))
         << study;

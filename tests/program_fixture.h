@@ -10,6 +10,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/build_paths.h"
+
 namespace lengthwise {
 
 struct Outcome {
@@ -31,7 +33,7 @@ class ProgramTest : public testing::Test {
   Outcome run(const std::string& arguments, const std::string& before = "") const {
     const std::string command =
         fmt::format("cd '{0}' || exit 99; {3} '{1}' {2} >out 2>err", folder_.string(),
-                    LENGTHWISE_PROGRAM, arguments, before);
+                    program_path().string(), arguments, before);
     const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a test of a program
     return {WEXITSTATUS(status), read("out"), read("err")};
   }

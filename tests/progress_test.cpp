@@ -4,6 +4,7 @@
 #include <regex>
 #include <sstream>
 
+#include "tests/build_paths.h"
 #include "tests/program_fixture.h"
 
 namespace lengthwise {
@@ -25,7 +26,7 @@ class Progress : public ProgramTest {
     const std::string command = fmt::format(
         "cd '{}' && script -qec \"stty cols {}; TERM=xterm {} '{}' run --results t {}\" /dev/null "
         "</dev/null >shown",
-        folder_.string(), columns, environment, LENGTHWISE_PROGRAM, kSweep);
+        folder_.string(), columns, environment, program_path().string(), kSweep);
     EXPECT_EQ(std::system(command.c_str()), 0);  // NOLINT(cert-env33-c): a test of a program
     std::filesystem::remove_all(folder_ / "t");
     return read("shown");

@@ -5,13 +5,14 @@
 
 #include "nn/position.h"
 #include "tasks/task.h"
+#include "tests/build_paths.h"
 
 namespace lengthwise {
 namespace {
 
 std::set<std::string> sources_in(const std::string& folder) {
   std::set<std::string> names;
-  const auto path = std::filesystem::path(LENGTHWISE_SOURCE_DIR) / folder;
+  const auto path = source_folder() / folder;
   for (const auto& entry : std::filesystem::directory_iterator(path)) {
     if (entry.path().extension() == ".cpp") names.insert(entry.path().stem());
   }
@@ -30,7 +31,7 @@ TEST(Registry, HasOneEntryForEveryFile) {
   EXPECT_EQ(names_of(position_schemes()), sources_in("variants/position"));
   std::set<std::string> tasks_there = sources_in("lib/tasks");
   std::erase_if(tasks_there, [](const std::string& name) {
-    const auto header = std::filesystem::path(LENGTHWISE_SOURCE_DIR) / "lib/tasks" / (name + ".h");
+    const auto header = source_folder() / "lib/tasks" / (name + ".h");
     return std::filesystem::exists(header);  // what tasks share
   });
   EXPECT_EQ(names_of(tasks()), tasks_there);

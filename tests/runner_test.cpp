@@ -17,6 +17,7 @@
 #include "experiments/runner/worker_order.h"
 #include "io/archive.h"
 #include "io/table.h"
+#include "tests/build_paths.h"
 #include "tests/sweep_fixture.h"
 
 namespace lengthwise {
@@ -91,7 +92,8 @@ TEST_F(Runner, TwoAtOnceDivideTheWork) {
   const std::string sweep =
       "run --results r --attention full,linear --length 16,32 --seed 0:4:+1 --repeats 1 "
       "--model.width 8";
-  const std::string other = fmt::format("('{}' {} 2>other; true) &", LENGTHWISE_PROGRAM, sweep);
+  const std::string other =
+      fmt::format("('{}' {} 2>other; true) &", program_path().string(), sweep);
   const Outcome outcome = run(sweep, other);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   std::multiset<std::string> finished;

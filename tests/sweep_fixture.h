@@ -1,6 +1,7 @@
 // Sweeps run by the program, and what they recorded.
 #pragma once
 #include "io/table.h"
+#include "tests/build_paths.h"
 #include "tests/program_fixture.h"
 
 namespace lengthwise {
@@ -52,7 +53,7 @@ class SweepTest : public ProgramTest {
         "worker() {{ cat /proc/$runner/task/$runner/children; }}; "
         "until ls r/checkpoints/*{} >seen 2>&1 || ! kill -0 $runner; do sleep 0.02; done; "
         "{}; wait $runner",
-        folder_.string(), LENGTHWISE_PROGRAM, arguments, checkpoint, meanwhile);
+        folder_.string(), program_path().string(), arguments, checkpoint, meanwhile);
     const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a test of a program
     return {WEXITSTATUS(status), read("out"), read("err")};
   }
