@@ -160,7 +160,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Product{300, 520, 33, false, false}, Product{513, 31, 64, true, false},
                     // past one panel's depth, few rows of a turned b, and a library product
                     Product{50, 70, 600, true, true}, Product{5, 90, 300, false, true},
-                    Product{520, 515, 530, false, false}));
+                    Product{520, 515, 530, false, false},
+                    // one row: dot products and rows that are gathered, at and off whole vectors
+                    Product{1, 16, 16, false, true}, Product{1, 37, 5, false, true},
+                    Product{1, 300, 83, false, true}, Product{1, 5, 700, false, false},
+                    Product{1, 64, 9, false, false}, Product{1, 211, 130, false, false}));
 
 TEST(MultiplyInto, OverwritesWithBetaZeroAndCountsNothingForNothing) {
   const std::vector<float> a = {1, 2}, b = {3, 4};
