@@ -10,10 +10,11 @@ from figures import accuracy, comparison, depths, lengths, overview, pareto, par
 from figures.comparison import Parser, UserError
 
 # Each draws a comparison to STEM-<name> and returns the paths, or None where the file has no data.
-FIGURES = {"scaling": scaling.draw, "parts": parts.draw, "accuracy": accuracy.draw,
+FIGURES = {"scaling": scaling.draw, "decoding": scaling.draw_decoding, "parts": parts.draw, "accuracy": accuracy.draw,
            "lengths": lengths.draw, "settings": settings.draw, "depths": depths.draw_depths,
            "contexts": depths.draw_contexts, "pareto": pareto.draw}
-NEEDS = {"scaling": "runs of at least two lengths", "parts": "seconds of the parts of the model",
+NEEDS = {"scaling": "runs of at least two lengths", "decoding": "runs that decode, of two lengths",
+         "parts": "seconds of the parts of the model",
          "accuracy": "trained models", "lengths": "models scored at two lengths or more",
          "settings": "trained models that differ in a setting that is a number",
          "depths": "scores by depth, as passkey's", "contexts": "scores by bytes of context, as text's",

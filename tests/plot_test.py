@@ -145,6 +145,8 @@ def program_that_says(found: dict, folder: Path) -> Path:
 def draws_the_figures_of_a_comparison(results: Path, folder: Path) -> None:
     """As the program gives it, and with every key that it may give: intervals, crossovers, seeds, fronts."""
     expected = {"scaling": ["Training step: time of attention", "slope 2"],
+                "decoding": ["Decoding one token: time of attention", "Taking the prompt: time",
+                             "State while decoding"],
                 "parts": ["feed-forward", "projections", "attention"],
                 "accuracy": ["tokens of the test (framed: as trained)"]}
     whole = expected | {"accuracy": ["2 of 3 solved", "± 0.1"],

@@ -302,6 +302,43 @@ TEST_F(Program, RunsEncodersAndGroupedHeads) {
   EXPECT_TRUE(std::isnan(flops.back()));
 }
 
+TEST_F(Program, MeasuresTheDecodingAlone) {
+  const std::string sweep = " --results r --length 8,16 --repeats 2 --threads 1 --measure ";
+  const auto plan = nlohmann::json::parse(run("plan --json" + sweep + "decoding").out);
+  for (const auto& planned : plan["runs"]) EXPECT_GT(planned["seconds"], 0) << planned;
+  ASSERT_EQ(run("run" + sweep + "decoding,all").exit_code, 0);
+  const Table table = read_table(folder_ / "r/sweep.h5");
+  const auto& configs = std::get<Column::Texts>(table.find("config")->values);
+  const auto known = [&](const std::string& column, size_t row) {
+    const auto& values = std::get<Column::Numbers>(table.find(column)->values);
+    return !std::isnan(values.at(row * values.size() / configs.size()));
+  };
+  ASSERT_EQ(configs.size(), 4U);
+  for (size_t row = 0; row < configs.size(); ++row) {
+    const bool decoding = configs[row].find("measure = decoding\n") != std::string::npos;
+    EXPECT_EQ(decoding, configs[row].find("measure") != std::string::npos) << "all is the default";
+    for (const char* column : {"prefill_seconds", "prefill_flops", "decode_step_seconds",
+                               "decode_step_flops", "state_bytes", "probe_flops_per_second"}) {
+      EXPECT_TRUE(known(column, row)) << column;
+    }
+    for (const char* column : {"forward_seconds", "training_step_seconds", "training_step_flops",
+                               "peak_total_bytes", "inference_peak_bytes"}) {
+      EXPECT_EQ(known(column, row), !decoding) << column;
+    }
+  }
+}
+
+TEST_F(Program, ComparesTheDecodingAlone) {
+  ASSERT_EQ(
+      run("run --results r --length 8,16 --repeats 1 --threads 1 --measure decoding").exit_code, 0);
+  const Outcome text = run("compare r/sweep.h5");
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("Exponents of decoding at the longest context"),
+                              HasSubstr("Decoding one token after the others"),
+                              HasSubstr("Taking the tokens before the one that is decoded"),
+                              Not(HasSubstr("raining step")), Not(HasSubstr("Forward pass"))));
+}
+
 TEST_F(Program, TrainsAndDecodesAfterASource) {
   const std::string command =
       "run --results r --model.kind encoder_decoder --task reverse --attention linear "

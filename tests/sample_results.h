@@ -48,11 +48,14 @@ inline Table sample_table(const std::vector<SampleRun>& rows) {
   std::map<std::string, Column::Texts> texts = {
       {"run_id", {}}, {"attention", {}}, {"position", {}}, {"task", {}}, {"norm", {}}};
   std::map<std::string, Column::Integers> integers = {{"seed", {}}, {"length", {}}};
-  std::map<std::string, Column::Numbers> per_repeat = {
-      {"training_step_seconds", {}}, {"forward_seconds", {}}, {"decode_step_seconds", {}}};
+  std::map<std::string, Column::Numbers> per_repeat = {{"training_step_seconds", {}},
+                                                       {"forward_seconds", {}},
+                                                       {"decode_step_seconds", {}},
+                                                       {"prefill_seconds", {}}};
   std::map<std::string, Column::Numbers> per_repeat_scope = {{"training_step_scope_seconds", {}},
                                                              {"forward_scope_seconds", {}},
-                                                             {"decode_step_scope_seconds", {}}};
+                                                             {"decode_step_scope_seconds", {}},
+                                                             {"prefill_scope_seconds", {}}};
   std::map<std::string, Column::Numbers> per_test;
   Column::Numbers flops, decode_flops, live, peak, state, ngrams;
   Column::Flags status;
@@ -76,11 +79,13 @@ inline Table sample_table(const std::vector<SampleRun>& rows) {
       per_repeat["training_step_seconds"].push_back(row.step_seconds * factor);
       per_repeat["forward_seconds"].push_back(row.step_seconds / 3 * factor);
       per_repeat["decode_step_seconds"].push_back(row.step_seconds / 10 * factor);
+      per_repeat["prefill_seconds"].push_back(row.step_seconds / 4 * factor);
       for (const double share : {0.5, 0.3, 0.1, 0.1, 0.0}) {
         const double seconds = row.step_seconds * factor * share;
         per_repeat_scope["training_step_scope_seconds"].push_back(seconds);
         per_repeat_scope["forward_scope_seconds"].push_back(seconds / 3);
         per_repeat_scope["decode_step_scope_seconds"].push_back(seconds / 10);
+        per_repeat_scope["prefill_scope_seconds"].push_back(seconds / 4);
       }
     }
     const double n = static_cast<double>(row.length);

@@ -220,7 +220,7 @@ void read_provenance(const RunRecords& records, Comparison& comparison) {
     comparison.common["position"].insert(record.position);
     comparison.common["task"].insert(record.task);
     comparison.common["norm"].insert(record.norm);
-    ++setups[record.setup.get()];
+    if (record.status != "refused") ++setups[record.setup.get()];  // or its sizes are of nothing
   }
   for (const auto& [setup, runs] : setups) {
     for (const auto& [name, size] : setup->sizes) {

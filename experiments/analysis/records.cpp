@@ -129,6 +129,9 @@ void read_quantities(const ColumnSource& source, std::vector<RunRecord>& records
   read.repeats("decode_step_seconds", Quantity::decode_step_seconds);
   read.attention_sum("decode_step_flops", Quantity::decode_step_attention_flops);
   read.number("state_bytes", Quantity::state_bytes);
+  if (!source.has("prefill_seconds")) return;
+  read.attention_repeats("prefill_scope_seconds", Quantity::prefill_attention_seconds);
+  read.repeats("prefill_seconds", Quantity::prefill_seconds);
 }
 
 void read_conditions(const ColumnSource& source, std::vector<RunRecord>& records) {
@@ -273,6 +276,8 @@ const QuantityInfo& quantity_info(Quantity quantity) {
       {"decode_step_seconds", kWhole, Unit::seconds},
       {"decode_step_attention_flops", kAlone, Unit::flops},
       {"state_bytes", kWhole, Unit::bytes},
+      {"prefill_attention_seconds", kAlone, Unit::seconds},
+      {"prefill_seconds", kWhole, Unit::seconds},
   };
   return kInfos[static_cast<size_t>(quantity)];
 }
@@ -314,6 +319,7 @@ std::vector<std::string> record_columns() {
           "training_step_scope_seconds", "training_step_seconds", "training_step_flops",
           "forward_scope_seconds", "forward_seconds", "live_bytes", "peak_total_bytes",
           "state_bytes", "decode_step_scope_seconds", "decode_step_seconds", "decode_step_flops",
+          "prefill_scope_seconds", "prefill_seconds",
           // its scores
           "accuracy", "exact_match", "loss", "bits_per_byte", "ceiling", "exact_match_chance",
           "part_accuracy", "part_exact_match", "part_loss", "part_ceiling",

@@ -29,8 +29,10 @@ enum class Quantity : uint8_t {
   decode_step_seconds,
   decode_step_attention_flops,
   state_bytes,
+  prefill_attention_seconds,
+  prefill_seconds,
 };
-inline constexpr size_t kQuantities = 12;
+inline constexpr size_t kQuantities = 14;
 enum class Unit : uint8_t { seconds, flops, bytes };
 struct QuantityInfo {
   std::string_view name;  // in JSON

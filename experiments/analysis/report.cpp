@@ -72,6 +72,7 @@ std::string quantity_table(const Comparison& comparison, const std::string& titl
   const Unit unit = quantity_info(quantities.front()).unit;
   const Scale scale = common_scale(finite_values(comparison, quantities), scales_of(unit));
   const bool exact = unit != Unit::seconds;
+  if (finite_values(comparison, quantities).empty()) return "";
   const auto rows_of = [&](const std::vector<int64_t>& lengths) {
     Rows rows;
     for (size_t part = 0; part < quantities.size(); ++part) {
@@ -105,15 +106,9 @@ std::string_view flag_meaning(std::string_view flag) {
 }
 
 /// Slopes of seconds; leading exponents of what is exact.
-std::string exponent_table(const Comparison& comparison) {
-  if (all_lengths(comparison).size() < 2) return "";
-  const Quantity shown[] = {
-      Quantity::training_step_attention_seconds, Quantity::training_step_seconds,
-      Quantity::training_step_attention_flops,   Quantity::training_step_flops,
-      Quantity::attention_activation_bytes,      Quantity::peak_total_bytes};
-  Rows rows = {{"", "seconds", "", "FLOPs", "", "bytes", ""},
-               {"", "attention", "model", "attention", "model", "attention", "peak"},
-               {"-"}};
+std::string exponent_table(const Comparison& comparison, const std::string& title,
+                           const std::vector<Quantity>& shown, Rows rows) {
+  if (all_lengths(comparison).size() < 2 || finite_values(comparison, shown).empty()) return "";
   bool unsettled = false;
   std::map<std::string, std::set<std::string>> flags;
   for (const Group& group : comparison.groups) {
@@ -128,10 +123,7 @@ std::string exponent_table(const Comparison& comparison) {
     }
     rows.push_back(row);
   }
-  std::string text =
-      "\nExponents of a training step at the longest length (seconds: local, with its 95 % "
-      "interval;\nFLOPs and bytes: of the leading term, lower terms cancelled)\n" +
-      aligned(rows);
+  std::string text = fmt::format("\nExponents of {}\n{}", title, aligned(rows));
   if (unsettled) text += "~ not settled: the slope still drifts, or no second reading agrees\n";
   for (const auto& [flag, labels] : flags) {
     if (flag != "not yet asymptotic") {
@@ -139,6 +131,29 @@ std::string exponent_table(const Comparison& comparison) {
     }
   }
   return text;
+}
+
+std::string training_exponents(const Comparison& comparison) {
+  return exponent_table(
+      comparison,
+      "a training step at the longest length (seconds: local, with its 95 % interval;\n"
+      "FLOPs and bytes: of the leading term, lower terms cancelled)",
+      {Quantity::training_step_attention_seconds, Quantity::training_step_seconds,
+       Quantity::training_step_attention_flops, Quantity::training_step_flops,
+       Quantity::attention_activation_bytes, Quantity::peak_total_bytes},
+      {{"", "seconds", "", "FLOPs", "", "bytes", ""},
+       {"", "attention", "model", "attention", "model", "attention", "peak"},
+       {"-"}});
+}
+
+std::string decoding_exponents(const Comparison& comparison) {
+  return exponent_table(
+      comparison, "decoding at the longest context",
+      {Quantity::decode_step_attention_seconds, Quantity::decode_step_seconds,
+       Quantity::prefill_attention_seconds, Quantity::prefill_seconds, Quantity::state_bytes},
+      {{"", "seconds a token", "", "seconds of the prompt", "", "bytes"},
+       {"", "attention", "model", "attention", "model", "state"},
+       {"-"}});
 }
 
 /// Of the quantities that people ask for first, against `flash`, or `full` where it is not there.
@@ -220,7 +235,12 @@ std::string comparison_text(const Comparison& comparison) {
   for (const std::string& note : comparison.notes) text += fmt::format("note      {}\n", note);
   if (comparison.runs == 0) return text;
   const std::vector<std::string> parts = {"attention alone", "whole model"};
-  text += exponent_table(comparison) + crossover_text(comparison);
+  text += training_exponents(comparison);
+  // Beside those of training they would be one table too many; each table has its own.
+  if (finite_values(comparison, {Quantity::training_step_seconds}).empty()) {
+    text += decoding_exponents(comparison);
+  }
+  text += crossover_text(comparison);
   text += quantity_table(
       comparison, "Training step",
       {Quantity::training_step_attention_seconds, Quantity::training_step_seconds}, parts);
@@ -232,13 +252,13 @@ std::string comparison_text(const Comparison& comparison) {
   text += quantity_table(comparison, "Memory of a training step",
                          {Quantity::attention_activation_bytes, Quantity::peak_total_bytes},
                          {"kept by attention for backward", "peak of the whole model"});
-  if (!finite_values(comparison, {Quantity::state_bytes}).empty()) {
-    text += quantity_table(comparison, "Decoding one token after the others",
-                           {Quantity::decode_step_attention_seconds, Quantity::decode_step_seconds},
-                           parts);
-    text += quantity_table(comparison, "Memory of decoding", {Quantity::state_bytes},
-                           {"remembered by all layers"});
-  }
+  text += quantity_table(comparison, "Taking the tokens before the one that is decoded",
+                         {Quantity::prefill_attention_seconds, Quantity::prefill_seconds}, parts);
+  text += quantity_table(comparison, "Decoding one token after the others",
+                         {Quantity::decode_step_attention_seconds, Quantity::decode_step_seconds},
+                         parts);
+  text += quantity_table(comparison, "Memory of decoding", {Quantity::state_bytes},
+                         {"remembered by all layers"});
   return text + accuracy_text(comparison) + failed_table(comparison);
 }
 

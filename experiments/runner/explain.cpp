@@ -100,6 +100,7 @@ void put_predicted(const Task& task, Explained& explained) {
 Explained measure_one(RunConfig config) {
   Explained explained;
   config.trains = false;
+  config.run.measure = "all";
   set_thread_count(static_cast<int>(config.run.threads));
   explained.threads = thread_count();
   const std::unique_ptr<Task> task = config.make_task();

@@ -28,33 +28,41 @@ void time_once(const Work& work, Timing& timing) {
   timing.scope_seconds.push_back(timing.work.seconds);
 }
 
-// The last token of each row, decoded after the others as often as asked for.
-class DecodeStep {
+// Rows of which all tokens but the last are a prompt.
+class Decoding {
  public:
-  DecodeStep(const Transformer& model, const Batch& batch)
+  Decoding(const Transformer& model, const Batch& batch)
       : model_(model),
-        last_positions_(static_cast<size_t>(batch.batch)),
-        state_(model.begin_decode(batch.batch, batch.length, source_of(batch))) {
-    const int64_t before = batch.length - 1;
-    std::vector<int32_t> prompt;
+        batch_(batch),
+        before_(batch.length - 1),
+        last_positions_(static_cast<size_t>(batch.batch)) {
     for (int64_t b = 0; b < batch.batch; ++b) {
       const auto row = batch.tokens.begin() + b * batch.length;
-      prompt.insert(prompt.end(), row, row + before);
-      last_tokens_.push_back(row[before]);
+      prompt_.insert(prompt_.end(), row, row + before_);
+      last_tokens_.push_back(row[before_]);
       last_positions_[static_cast<size_t>(b)] = b;
     }
-    if (before > 0) model_.extend(state_, prompt, before, {});
-    prepare();
   }
   int64_t state_bytes() const { return state_.bytes(); }
-  void prepare() { next_ = state_.clone(); }
-  void run() { model_.extend(next_, last_tokens_, 1, last_positions_); }
+  void take_prompt() {
+    state_ = {};
+    state_ = model_.begin_decode(batch_.batch, batch_.length, source_of(batch_));
+    if (before_ > 0) model_.extend(state_, prompt_, before_, {});
+  }
+  // As while a text is written, a token comes after one: the same, on a state of its own.
+  void take_token_elsewhere() {
+    ModelState other = state_.clone();
+    model_.extend(other, last_tokens_, 1, last_positions_);
+  }
+  void take_token() { model_.extend(state_, last_tokens_, 1, last_positions_); }
 
  private:
   const Transformer& model_;
-  std::vector<int32_t> last_tokens_;
+  const Batch& batch_;
+  int64_t before_;
+  std::vector<int32_t> prompt_, last_tokens_;
   std::vector<int64_t> last_positions_;
-  ModelState state_, next_;
+  ModelState state_;
 };
 
 }  // namespace
@@ -76,29 +84,36 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
     optimizer.step(0.0, norm > 1 ? 1 / norm : 1.0);
     model.clear_gradients();
   };
+  const bool all = config.run.measure == "all";
   // Once without timing: memory enters the pool, caches and branch predictors warm up.
-  ledger.reset_peaks();
-  forward();
-  cost.inference_peak_bytes = ledger.use().peak_bytes;
-  call(hooks.between);
-  ledger.reset_peaks();
-  step([&] { cost.kept = ledger.use(); });
-  cost.step = ledger.use();
-  call(hooks.between);
-  std::optional<DecodeStep> decode;
+  if (all) {
+    ledger.reset_peaks();
+    forward();
+    cost.inference_peak_bytes = ledger.use().peak_bytes;
+    call(hooks.between);
+    ledger.reset_peaks();
+    step([&] { cost.kept = ledger.use(); });
+    cost.step = ledger.use();
+    call(hooks.between);
+  }
+  std::optional<Decoding> decoding;
   if (model.decodes()) {
-    decode.emplace(model, batch);
-    cost.state_bytes = decode->state_bytes();
-    decode->run();
+    decoding.emplace(model, batch);
+    decoding->take_prompt();
+    cost.state_bytes = decoding->state_bytes();
+    decoding->take_token();
   }
   // Kinds alternate, so that the machine's drift is shared.
   for (int64_t repeat = 0; repeat < config.run.repeats; ++repeat) {
     call(hooks.between);
-    time_once(forward, cost.forward);
-    time_once([&] { step({}); }, cost.training_step);
-    if (!decode) continue;
-    decode->prepare();
-    time_once([&] { decode->run(); }, cost.decode_step);
+    if (all) {
+      time_once(forward, cost.forward);
+      time_once([&] { step({}); }, cost.training_step);
+    }
+    if (!decoding) continue;
+    time_once([&] { decoding->take_prompt(); }, cost.prefill);
+    decoding->take_token_elsewhere();
+    time_once([&] { decoding->take_token(); }, cost.decode_step);
   }
   cost.peak_resident_bytes = peak_resident_bytes();
 }

@@ -23,7 +23,8 @@ struct Timing {
 struct RunCost {
   Timing forward;           // inference mode, loss included
   Timing training_step;     // forward, backward, clipping, AdamW
-  Timing decode_step;       // the last of `length` tokens, after the others; empty: does not decode
+  Timing prefill;           // taking all but the last of `length` tokens; empty: does not decode
+  Timing decode_step;       // the last of them, after the others
   int64_t state_bytes = 0;  // what decoding remembers of rows of `length` tokens
   std::optional<MemoryUse> kept;  // live between the forward and the backward of a training step
   std::optional<MemoryUse> step;  // peaks of a training step
@@ -56,8 +57,8 @@ struct RunHooks {
   std::function<void(const Training&)> step_done;
 };
 
-/// Times a forward pass, a training step and a decoding step of the model by turns, `run.repeats`
-/// times after once without timing.
+/// Times a forward pass, a training step, the taking of a prompt and a decoding step by turns,
+/// `run.repeats` times after once without timing; with `measure = decoding` the last two alone.
 void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
                   const RunHooks& hooks, RunCost& cost);
 

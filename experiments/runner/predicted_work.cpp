@@ -90,12 +90,14 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
       std::tuple(config.run.batch, config.run.length, config.run.repeats + 1);
   const ModelCost measured =
       cost_of(batch, length, labels(task, WorkKind::training_step, batch, length));
-  run.step_peak_bytes = measured.peak_bytes;
-  run.work.push_back(forward_item(measured, batch, length, times));
-  run.work.push_back(step_item(measured, batch, length, times));
+  if (config.run.measure == "all") {
+    run.step_peak_bytes = measured.peak_bytes;
+    run.work.push_back(forward_item(measured, batch, length, times));
+    run.work.push_back(step_item(measured, batch, length, times));
+  }
   if (measured.state_bytes > 0) {
     // Taking the tokens before the last costs about a forward pass.
-    run.work.push_back(forward_item(measured, batch, length, 1));
+    run.work.push_back(forward_item(measured, batch, length, times));
     run.work.back().peak_bytes += 2 * measured.state_bytes;
   }
   if (!config.trains) return run;

@@ -198,6 +198,10 @@ void RunOptions::visit(OptionVisitor& v) {
   v.integer("seed", seed, {0, std::numeric_limits<int64_t>::max()}, "of weights, data and dropout");
   v.integer("threads", threads, {0, 4096}, "0: every core this process may use");
   v.integer("repeats", repeats, {1, 100000}, "timings kept of each measured quantity");
+  v.choice(
+      "measure", measure, {"all", "decoding"},
+      "decoding: neither forward passes nor training steps are timed, so that a context may be "
+      "longer than a training step has memory for");
   v.integers("train.lengths", train_lengths, {1, kLargestSize},
              "only runs of these lengths train (with train.steps); empty: all");
   v.integers("train.seeds", train_seeds, {0, std::numeric_limits<int64_t>::max()},
@@ -281,6 +285,8 @@ RunConfig resolve_run(const OptionValues& values) {
   const auto visitor = [](auto& options) { return [&](OptionVisitor& v) { options.visit(v); }; };
   resolve_part(top_level(values), "", visitor(config.run), resolved);
   apply_batch_tokens(config.run);
+  // Younger than results that are kept: at its default no text and no id knows it.
+  std::erase(resolved, std::pair<std::string, std::string>("measure", "all"));
   resolve_part(below(values, "model."), "model.", visitor(config.model), resolved);
   OptionValues train = below(values, "train.");
   std::erase_if(train, [](const auto& value) { return says_who_trains("train." + value.first); });

@@ -24,6 +24,7 @@ struct RunOptions {
   int64_t seed = 0;
   int64_t threads = 0;
   int64_t repeats = 5;
+  std::string measure = "all";
   std::vector<int64_t> train_lengths, train_seeds;
   std::vector<int64_t> eval_lengths;
   int64_t eval_examples = 1000;

@@ -48,7 +48,7 @@ double tokens(const WorkItem& item) {
 
 void SpeedProbe::add(const RunConfig& config, const PredictedRun& run) {
   for (const WorkItem& item : run.work) {
-    if (item.kind != WorkKind::training_step) continue;
+    if (item.kind != WorkKind::training_step && config.run.measure == "all") continue;
     Piece piece{config, item.flops() * static_cast<double>(1 + kRepeats) * 4 / 3};
     piece.config.run.batch = item.batch;
     piece.config.run.length = item.length;
@@ -70,7 +70,7 @@ void SpeedProbe::measure(double seconds) {
   for (const auto& [model, piece] : order) {
     const double so_far = seconds_since(start);
     // It would take longer than there is, at the pace up to now; one of each model is tried.
-    const bool is_first = !samples_.contains({model, WorkKind::training_step});
+    const bool is_first = !samples_.contains({model, WorkKind::forward});
     const bool too_long = flops > 0 && so_far * (1 + piece->flops / flops) > seconds;
     if (too_long && !is_first) continue;
     try_piece(model, *piece);
@@ -89,7 +89,8 @@ void SpeedProbe::try_piece(const std::string& model, const Piece& piece) {
   measure_cost(transformer, task, config, {}, cost);
   for (const WorkItem& item : predictor_.predict(config, thread_count()).work) {
     if (item.batch != config.run.batch || item.length != config.run.length) continue;
-    const Timing& timing = item.kind == WorkKind::forward ? cost.forward : cost.training_step;
+    const Timing& forward = cost.forward.seconds.empty() ? cost.prefill : cost.forward;
+    const Timing& timing = item.kind == WorkKind::forward ? forward : cost.training_step;
     auto& samples = samples_[{model, item.kind}];
     const bool is_known = !samples.empty() && samples.back().item.batch == item.batch &&
                           samples.back().item.length == item.length;

@@ -11,7 +11,8 @@ from figures.style import (DASHES, PART_NAMES, PARTS, SYMBOLS, count_text, inter
                            quantity_name, text_of)
 
 SCALING = ["training_step_seconds", "training_step_attention_seconds", "peak_total_bytes",
-           "training_step_attention_flops", "forward_seconds", "decode_step_seconds", "state_bytes"]
+           "training_step_attention_flops", "forward_seconds", "prefill_seconds", "decode_step_seconds",
+           "state_bytes"]
 TOP_AXIS = "y2"  # 0 to 1 over the figure's height, whatever the zoom: failed lengths are marked there
 
 

@@ -1,4 +1,4 @@
-"""The scaling figure: time, memory and FLOPs against length, with intervals, crossovers and failures."""
+"""Cost against length, with intervals, crossovers and failures: of training, and of decoding."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 
 PANELS = ["training_step_attention_seconds", "training_step_seconds",
           "training_step_attention_flops", "peak_total_bytes", "decode_step_seconds", "state_bytes"]
+DECODING = ["decode_step_attention_seconds", "decode_step_seconds", "prefill_seconds", "state_bytes"]
 
 
 def draw_band(axes, points: list[dict], colour: str, bounds: tuple[float, float]) -> None:
@@ -89,18 +90,27 @@ def draw_panel(axes, found: dict, name: str) -> bool:
     return True
 
 
-def draw(found: dict, stem: Path) -> list[Path] | None:
-    figure, grid = panels(3, 2, 5, 3.2)
-    drawn = [draw_panel(axes, found, name) for axes, name in zip(grid.flat, PANELS)]
+def draw_panels(found: dict, stem: Path, names: list[str]) -> list[Path] | None:
+    """Two panels in a row."""
+    figure, grid = panels(len(names) // 2, 2, 5, 3.2)
+    drawn = [draw_panel(axes, found, name) for axes, name in zip(grid.flat, names)]
     for axes, there in zip(grid.flat, drawn):
         if not there:
             axes.axis("off")
     if not any(drawn):
         return None
-    banded = any(entry["low"] is not None for group in found["groups"] for name in PANELS
+    banded = any(entry["low"] is not None for group in found["groups"] for name in names
                  for entry in data.curve(group, name))
     bands = ", bands: 95 % intervals" if banded else ""
-    crosses = any(data.crossings(found, name) for name in PANELS)
+    crosses = any(data.crossings(found, name) for name in names)
     heading(figure, found, f"lines: medians{bands}" +
             ("; crosses: crossovers with flash or full, bars: 95 % intervals" if crosses else ""))
     return save(figure, stem)
+
+
+def draw(found: dict, stem: Path) -> list[Path] | None:
+    return draw_panels(found, stem, PANELS)
+
+
+def draw_decoding(found: dict, stem: Path) -> list[Path] | None:
+    return draw_panels(found, stem, DECODING)

@@ -34,6 +34,8 @@ QUANTITY_NAMES = {
     "peak_total_bytes": "Training step: peak memory",
     "attention_activation_bytes": "Kept by attention for the backward pass",
     "state_bytes": "State while decoding",
+    "prefill_seconds": "Taking the prompt: time",
+    "prefill_attention_seconds": "Taking the prompt: time of attention",
 }
 
 
