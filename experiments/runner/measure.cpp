@@ -28,39 +28,42 @@ void time_once(const Work& work, Timing& timing) {
   timing.scope_seconds.push_back(timing.work.seconds);
 }
 
-// Rows of which all tokens but the last are a prompt.
+// Rows of which all tokens but the last two are a prompt. Of these the first is taken without
+// timing: while a text is written, a token comes after one, and finds the caches as that left them.
 class Decoding {
  public:
   Decoding(const Transformer& model, const Batch& batch)
-      : model_(model),
-        batch_(batch),
-        before_(batch.length - 1),
-        last_positions_(static_cast<size_t>(batch.batch)) {
-    for (int64_t b = 0; b < batch.batch; ++b) {
-      const auto row = batch.tokens.begin() + b * batch.length;
-      prompt_.insert(prompt_.end(), row, row + before_);
-      last_tokens_.push_back(row[before_]);
-      last_positions_[static_cast<size_t>(b)] = b;
-    }
+      : model_(model), batch_(batch), prompt_length_(std::max<int64_t>(0, batch.length - 2)) {
+    for (int64_t b = 0; b < batch.batch; ++b) last_positions_.push_back(b);
+    prompt_ = tokens(0, prompt_length_);
   }
   int64_t state_bytes() const { return state_.bytes(); }
   void take_prompt() {
     state_ = {};
     state_ = model_.begin_decode(batch_.batch, batch_.length, source_of(batch_));
-    if (before_ > 0) model_.extend(state_, prompt_, before_, {});
+    if (prompt_length_ > 0) model_.extend(state_, prompt_, prompt_length_, {});
   }
-  // As while a text is written, a token comes after one: the same, on a state of its own.
-  void take_token_elsewhere() {
-    ModelState other = state_.clone();
-    model_.extend(other, last_tokens_, 1, last_positions_);
+  void take_tokens_before_the_last() {
+    for (int64_t at = prompt_length_; at + 1 < batch_.length; ++at) take(at);
   }
-  void take_token() { model_.extend(state_, last_tokens_, 1, last_positions_); }
+  void take_last_token() { take(batch_.length - 1); }
 
  private:
+  // [B,count] from this position on.
+  std::vector<int32_t> tokens(int64_t first, int64_t count) const {
+    std::vector<int32_t> some;
+    for (int64_t b = 0; b < batch_.batch; ++b) {
+      const auto row = batch_.tokens.begin() + b * batch_.length + first;
+      some.insert(some.end(), row, row + count);
+    }
+    return some;
+  }
+  void take(int64_t position) { model_.extend(state_, tokens(position, 1), 1, last_positions_); }
+
   const Transformer& model_;
   const Batch& batch_;
-  int64_t before_;
-  std::vector<int32_t> prompt_, last_tokens_;
+  int64_t prompt_length_;
+  std::vector<int32_t> prompt_;
   std::vector<int64_t> last_positions_;
   ModelState state_;
 };
@@ -101,7 +104,7 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
     decoding.emplace(model, batch);
     decoding->take_prompt();
     cost.state_bytes = decoding->state_bytes();
-    decoding->take_token();
+    decoding->take_last_token();
   }
   // Kinds alternate, so that the machine's drift is shared.
   for (int64_t repeat = 0; repeat < config.run.repeats; ++repeat) {
@@ -112,8 +115,8 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
     }
     if (!decoding) continue;
     time_once([&] { decoding->take_prompt(); }, cost.prefill);
-    decoding->take_token_elsewhere();
-    time_once([&] { decoding->take_token(); }, cost.decode_step);
+    decoding->take_tokens_before_the_last();
+    time_once([&] { decoding->take_last_token(); }, cost.decode_step);
   }
   cost.peak_resident_bytes = peak_resident_bytes();
 }

@@ -21,11 +21,11 @@ struct Timing {
 };
 
 struct RunCost {
-  Timing forward;           // inference mode, loss included
-  Timing training_step;     // forward, backward, clipping, AdamW
-  Timing prefill;           // taking all but the last of `length` tokens; empty: does not decode
-  Timing decode_step;       // the last of them, after the others
-  int64_t state_bytes = 0;  // what decoding remembers of rows of `length` tokens
+  Timing forward;        // inference mode, loss included
+  Timing training_step;  // forward, backward, clipping, AdamW
+  Timing prefill;        // taking all but the last two of `length` tokens; empty: does not decode
+  Timing decode_step;    // the last of them, after the others
+  int64_t state_bytes = 0;        // what decoding remembers of rows of `length` tokens
   std::optional<MemoryUse> kept;  // live between the forward and the backward of a training step
   std::optional<MemoryUse> step;  // peaks of a training step
   int64_t inference_peak_bytes = 0;

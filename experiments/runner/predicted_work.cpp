@@ -98,7 +98,7 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
   if (measured.state_bytes > 0) {
     // Taking the tokens before the last costs about a forward pass.
     run.work.push_back(forward_item(measured, batch, length, times));
-    run.work.back().peak_bytes += 2 * measured.state_bytes;
+    run.work.back().peak_bytes += measured.state_bytes;
   }
   if (!config.trains) return run;
   for (const BatchShape& shape : shapes(task, config.train.batch, length)) {

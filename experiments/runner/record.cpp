@@ -203,7 +203,7 @@ void add_cost(TableBuilder& t, const RunConfig& config, const RunEnd& end, const
   t.table.dimensions["repeat"] = config.run.repeats;
   add_timing(t, "forward", "a forward pass in inference mode", padded(cost.forward, repeats));
   add_timing(t, "training_step", "a training step", padded(cost.training_step, repeats));
-  add_timing(t, "prefill", "taking all tokens but the last, to decode on",
+  add_timing(t, "prefill", "taking all tokens but the last two, to decode on",
              padded(cost.prefill, repeats));
   add_timing(t, "decode_step", "decoding the last token after the others",
              padded(cost.decode_step, repeats));
