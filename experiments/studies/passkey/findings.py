@@ -1,0 +1,22 @@
+"""What the passkey study found; scripts/reproduce judges it."""
+
+from reproduction import at_least, at_most, finding
+
+QUICK = ["--seed", "1", "--train.steps", "1500", "--train.learning_rate", "3e-3", "--eval.lengths", "128+256", "--jobs", "2"]
+QUICK_MINUTES = 4
+
+
+def exact_match(rows, attention, length, *depths):
+    """By depth: 0 is the beginning of the filler, 1 its end."""
+    return {f"{attention}, depth {depth}": rows.score("exact_match", attention=attention, test_length=length,
+                                                      part=f"depth={depth}") for depth in depths}
+
+
+FINDINGS = [
+    finding("Full attention finds the number at every depth of the length that it was trained at (exact match)",
+            lambda rows: exact_match(rows, "flash", 128, "0", "0.5", "1"), at_least(0.95), quick=at_least(0.5)),
+    finding("a window finds it where its layers reach", lambda rows: exact_match(rows, "windowed", 128, "1"),
+            at_least(0.9), quick=at_least(0.5)),
+    finding("and never further back", lambda rows: exact_match(rows, "windowed", 128, "0", "0.3"),
+            at_most(0.01)),
+]
