@@ -6,7 +6,7 @@ Wrong use is one line on stderr and exit code 2.
 import sys
 from pathlib import Path
 
-from figures import accuracy, comparison, depths, lengths, overview, pareto, parts, scaling, settings
+from figures import accuracy, comparison, depths, lengths, memory, overview, pareto, parts, scaling, settings
 from figures.comparison import Parser, UserError
 
 # Each draws a comparison to STEM-<name> and returns the paths, or None where the file has no data.
@@ -18,7 +18,9 @@ NEEDS = {"scaling": "runs of at least two lengths", "decoding": "runs that decod
          "accuracy": "trained models", "lengths": "models scored at two lengths or more",
          "settings": "trained models that differ in a setting that is a number",
          "depths": "scores by depth, as passkey's", "contexts": "scores by bytes of context, as text's",
-         "pareto": "at least two trained models with their cost"}
+         "pareto": "at least two trained models with their cost", "memory": "models of two widths or more"}
+# Draws the rows of the file themselves.
+OF_ROWS = {"memory": memory.draw}
 
 
 def draw(arguments) -> list[Path]:
@@ -31,11 +33,16 @@ def draw(arguments) -> list[Path]:
         data = overview.read_results(arguments.file)
         data = overview.with_chosen_scores(data, arguments.file, arguments.program)
         return overview.draw(data, stem)
-    found = comparison.compare(arguments.file, arguments.program)
-    names = list(FIGURES) if arguments.figure == "all" else [arguments.figure]
+    names = [*FIGURES, *OF_ROWS] if arguments.figure == "all" else [arguments.figure]
     options = {"settings": {"against": arguments.against}}
-    drawn = {name: FIGURES[name](found, stem.with_name(f"{stem.name}-{name}"), **options.get(name, {}))
-             for name in names}
+    drawn = {}
+    if set(names) & set(FIGURES):
+        found = comparison.compare(arguments.file, arguments.program)
+        drawn |= {name: FIGURES[name](found, stem.with_name(f"{stem.name}-{name}"), **options.get(name, {}))
+                  for name in names if name in FIGURES}
+    if set(names) & set(OF_ROWS):
+        rows = overview.read_results(arguments.file)
+        drawn |= {name: OF_ROWS[name](rows, stem.with_name(f"{stem.name}-{name}")) for name in names if name in OF_ROWS}
     if not any(drawn.values()):
         raise UserError(f"{arguments.file}: has nothing to draw, expected {NEEDS[names[0]]}")
     return [path for paths in drawn.values() for path in paths or []]
@@ -45,7 +52,7 @@ def main() -> int:
     parser = Parser(prog="plot", description="Draws figures of a results file.")
     parser.add_argument("file", type=Path, help="results file (HDF5)")
     parser.add_argument("-o", "--output", type=Path, help="path of the figure: .png and .svg are written")
-    parser.add_argument("--figure", choices=[*FIGURES, "all"],
+    parser.add_argument("--figure", choices=[*FIGURES, *OF_ROWS, "all"],
                         help="what to draw, from `lengthwise compare` (default: one overview)")
     parser.add_argument("--against", metavar="KEY",
                         help="the setting that --figure settings draws scores against, such as window "

@@ -311,6 +311,17 @@ def the_overview_scores_by_the_chosen_rate_alone(results: Path, folder: Path) ->
     assert "every learning rate" in unknown["said"] and np.isfinite(unknown["accuracy"]).all()
 
 
+def draws_bytes_over_those_of_the_parameters(results: Path, folder: Path) -> None:
+    widths = SCRIPTS.parent / "results" / "memory.h5"
+    outcome = plot(widths, "--figure", "memory", "-o", folder / "m", "--program", folder / "nowhere")
+    assert outcome.returncode == 0, f"it asks the program, or: {outcome.stderr}"
+    said = words_of(folder / "m-memory.svg")
+    for text in ("activations, 64", "state, 512", "linear", "tokens"):
+        assert text in said, f"the figure does not say '{text}'"
+    one_width = plot(results, "--figure", "memory", "-o", folder / "n")
+    assert one_width.returncode == 2 and "expected models of two widths or more" in one_width.stderr
+
+
 def names_a_figure_that_has_no_data(results: Path, folder: Path) -> None:
     found = compared(results) | {"scores": []}
     outcome = plot(results, "--figure", "accuracy", "--program", program_that_says(found, folder))
@@ -345,7 +356,7 @@ def main() -> int:
              draws_parts_that_are_depths_and_contexts,
              leaves_out_learning_rates_that_were_not_chosen,
              the_overview_scores_by_the_chosen_rate_alone, lines_differ_in_grey_and_text_can_be_read,
-             names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
+             draws_bytes_over_those_of_the_parameters, names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
     failures = 0
     for test in tests:
         with tempfile.TemporaryDirectory() as folder:
