@@ -1,0 +1,45 @@
+"""What the overhead study found; scripts/reproduce judges it."""
+
+import math
+
+from reproduction import at_least, at_most, between, finding
+from reproduction.findings import CannotJudge
+
+QUICK = ["--model.width", "64", "--length", "128:4096:x2", "--seed", "1"]
+QUICK_MINUTES = 1
+
+
+def share(rows, quantity, attention, width, length):
+    """Of attention alone in a training step."""
+    of = {"attention": attention, "width": width, "length": length}
+    if quantity == "flops":
+        return rows.number("training_step_flops", scope="attention", **of) / rows.number("training_step_flops", **of)
+    return rows.number("training_step_scope_seconds", scope="attention", **of) / rows.number("training_step_seconds", **of)
+
+
+def half_at(rows, quantity, attention, width):
+    """The length from which on attention is half, between the two lengths measured about it."""
+    shares = [(length, share(rows, quantity, attention, width, length)) for length in rows.lengths]
+    for (shorter, low), (longer, high) in zip(shares, shares[1:]):
+        if low < 0.5 <= high:
+            return shorter * (longer / shorter) ** (math.log(0.5 / low) / math.log(high / low))
+    raise CannotJudge(f"attention of {attention} at width {width} does not become half of the {quantity}")
+
+
+def of_widths(rows, value):
+    return {f"width {width}": value(int(width)) for width in rows.values("model.width")}
+
+
+FINDINGS = [
+    finding("Attention of flash is half of the FLOPs from a length of some 12 times the width on",
+            lambda rows: of_widths(rows, lambda width: half_at(rows, "flops", "flash", width) / width), between(8, 16)),
+    finding("and half of the time earlier than of the FLOPs (length over length)",
+            lambda rows: of_widths(rows, lambda width: half_at(rows, "seconds", "flash", width)
+                                   / half_at(rows, "flops", "flash", width)), at_most(1)),
+    finding("At the longest length it is nearly all of the time of the narrow model",
+            lambda rows: share(rows, "seconds", "flash", 64, rows.longest), at_least(0.8), quick=at_least(0.7)),
+    finding("A window's and a linear form's share stays where it was (at the longest length)",
+            lambda rows: {f"{attention}, width {width}": share(rows, "flops", attention, int(width), rows.longest)
+                          for attention in ("windowed", "linear") for width in rows.values("model.width")},
+            at_most(0.4)),
+]
