@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = Path(sys.argv[1]).resolve()
 sys.path.insert(0, str(ROOT / "scripts"))
 from reproduction.comparing import SOLVED_ACCURACY, compare_results  # noqa: E402
+from reproduction.findings import CannotJudge, passes_at  # noqa: E402
 from reproduction.rows import Rows, read_results  # noqa: E402
 from reproduction.study import all_studies, load_findings  # noqa: E402
 
@@ -252,6 +253,18 @@ def findings_are_judged(repository: Repository) -> None:
     assert "DISAGREES: loss, 1 of 2 findings" in said, "a finding that holds in results/ alone does not hold"
 
 
+def lengths_at_which_a_level_is_passed(repository: Repository) -> None:
+    square = [(length, length**2) for length in (2, 8, 32)]
+    assert abs(passes_at(25, square, "squares") - 5) < 1e-9
+    assert passes_at(64, square, "squares") == 8
+    try:
+        passes_at(2000, square, "squares")
+    except CannotJudge as reason:
+        assert "squares does not pass 2000" in str(reason), reason
+    else:
+        raise AssertionError("it passes what it does not reach")
+
+
 def the_quick_version_has_its_own_bounds(repository: Repository) -> None:
     repository.findings(FINDINGS.replace("at_least(1.05)", "at_least(1.05), quick=at_least(100)"))
     said = repository.reproduce("tiny", "--quick", exit_code=1)
@@ -342,7 +355,7 @@ def main() -> int:
              elsewhere_numbers_have_a_tolerance, elsewhere_what_is_right_or_wrong_is_solved_or_not,
              curves_may_be_of_different_lengths, scratch_memory_is_of_the_threads,
              rows_of_another_version_are_paired_by_settings, findings_are_judged,
-             the_quick_version_has_its_own_bounds, a_score_is_of_the_chosen_learning_rate,
+             lengths_at_which_a_level_is_passed, the_quick_version_has_its_own_bounds, a_score_is_of_the_chosen_learning_rate,
              a_signal_leaves_a_run_to_go_on_with, wrong_use_is_one_line,
              the_studies_of_this_repository_have_findings]
     failures = 0

@@ -1,9 +1,6 @@
 """What the memory study found; scripts/reproduce judges it."""
 
-import math
-
-from reproduction import at_most, between, finding
-from reproduction.findings import CannotJudge
+from reproduction import at_most, between, finding, passes_at
 
 QUICK = ["--model.width", "64,128", "--length", "32:2048:x2"]
 QUICK_MINUTES = 1
@@ -19,12 +16,9 @@ def over_parameters(rows, quantity, attention, width, length):
 
 
 def outgrown_at(rows, quantity, attention, width):
-    """The length at which they pass the parameters, between the two lengths measured about it."""
+    """The length at which they pass the parameters."""
     shares = [(length, over_parameters(rows, quantity, attention, width, length)) for length in rows.lengths]
-    for (shorter, low), (longer, high) in zip(shares, shares[1:]):
-        if low < 1 <= high:
-            return shorter * (longer / shorter) ** (math.log(1 / low) / math.log(high / low))
-    raise CannotJudge(f"{quantity} of {attention} at width {width} does not pass its parameters in these lengths")
+    return passes_at(1, shares, f"{quantity} of {attention} at width {width}, over the parameters,")
 
 
 def lengths_over_width(rows, quantity, attention):

@@ -1,9 +1,6 @@
 """What the overhead study found; scripts/reproduce judges it."""
 
-import math
-
-from reproduction import at_least, at_most, between, finding
-from reproduction.findings import CannotJudge
+from reproduction import at_least, at_most, between, finding, passes_at
 
 QUICK = ["--model.width", "64", "--length", "128:4096:x2", "--seed", "1"]
 QUICK_MINUTES = 1
@@ -18,12 +15,9 @@ def share(rows, quantity, attention, width, length):
 
 
 def half_at(rows, quantity, attention, width):
-    """The length from which on attention is half, between the two lengths measured about it."""
+    """The length from which on attention is half."""
     shares = [(length, share(rows, quantity, attention, width, length)) for length in rows.lengths]
-    for (shorter, low), (longer, high) in zip(shares, shares[1:]):
-        if low < 0.5 <= high:
-            return shorter * (longer / shorter) ** (math.log(0.5 / low) / math.log(high / low))
-    raise CannotJudge(f"attention of {attention} at width {width} does not become half of the {quantity}")
+    return passes_at(0.5, shares, f"share of {attention} in {quantity} at width {width}")
 
 
 def of_widths(rows, value):
