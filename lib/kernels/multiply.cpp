@@ -56,23 +56,14 @@ void library_multiply(int64_t m, int64_t n, int64_t k, float alpha, MatrixView a
               blas_size(c_stride));
 }
 
-void multiply_row(int64_t m, int64_t n, int64_t k, float alpha, MatrixView a, MatrixView b,
-                  float beta, float* c, int64_t) {
-  check_equal(m, int64_t{1}, "rows of a row");
-  row_multiply(n, k, alpha, a.data, b, beta, c);
-}
-
-bool is_row(int64_t m, MatrixView a) { return m == 1 && !a.transposed; }
-
 }  // namespace
 
 void multiply(int64_t m, int64_t n, int64_t k, float alpha, MatrixView a, MatrixView b, float beta,
               float* c, int64_t c_stride) {
   if (m == 0 || n == 0) return;
   count_flops(2 * m * n * k);
-  const auto product = is_row(m, a)            ? multiply_row
-                       : is_narrow(m, n, k, b) ? tile_multiply
-                                               : library_multiply;
+  if (m == 1 && !a.transposed) return row_multiply(n, k, alpha, a.data, b, beta, c);
+  const auto product = is_narrow(m, n, k, b) ? tile_multiply : library_multiply;
   product(m, n, k, alpha, a, b, beta, c, c_stride);
 }
 
@@ -82,8 +73,9 @@ void parallel_multiply(int64_t m, int64_t n, int64_t k, float alpha, MatrixView 
   count_flops(2 * m * n * k);
   // The library copies both operands of every tile: larger ones share that.
   constexpr int64_t kOurTile = 256, kLibraryTile = 1024;
-  const bool ours = is_row(m, a) || is_narrow(m, n, k, b);
-  const auto product = is_row(m, a) ? multiply_row : ours ? tile_multiply : library_multiply;
+  // A single row goes the way of many: a sequence decodes alike alone and in a batch.
+  const bool ours = is_narrow(m, n, k, b);
+  const auto product = ours ? tile_multiply : library_multiply;
   const Tile tile = tile_for(m, n, ours ? kOurTile : kLibraryTile);
   const int64_t down = pieces(m, tile.rows), across = pieces(n, tile.columns);
   parallel_for(down * across, [&](int64_t task, int) {
