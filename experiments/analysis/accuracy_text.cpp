@@ -160,7 +160,8 @@ std::string score_table(const Comparison& comparison, Score score) {
   }
   if (tested.empty()) return "";
   shown.solved = is_primary && !is_loss(score);
-  shown.serves = is_primary && tested.size() > 1;
+  const bool all_untrained = trained == std::set<int64_t>{0};
+  shown.serves = is_primary && tested.size() > 1 && !all_untrained;
   const auto rows_of = [&](const std::vector<int64_t>& lengths) {
     std::vector<std::string> header = {"test length"};
     if (shown.seeds) header.emplace_back("seeds");
