@@ -216,19 +216,20 @@ HWY_INLINE Vector within_ten(Vector x) {
   return hn::Min(hn::Max(x, hn::Set(d, -10.0F)), hn::Set(d, 10.0F));
 }
 
-// sigmoid(2 u), which is (1 + tanh u) / 2, of u = sqrt(2 / pi) (t + 0.044715 t^3).
-HWY_INLINE Vector tanh_share(Vector t) {
+// exp(-2 u) of u = sqrt(2 / pi) (t + 0.044715 t^3); 1 / (1 + it) is (1 + tanh u) / 2.
+HWY_INLINE Vector tanh_exponential(Vector t) {
   const Lanes d;
   const auto k = [&](float c) HWY_ATTR { return hn::Set(d, c); };
-  const Vector minus_2u =
-      hn::Mul(hn::Mul(k(-kTwiceSqrt2OverPi), t), hn::MulAdd(k(kCubic), hn::Mul(t, t), k(1.0F)));
-  return hn::Div(k(1.0F), hn::Add(k(1.0F), exponential(minus_2u)));
+  return exponential(
+      hn::Mul(hn::Mul(k(-kTwiceSqrt2OverPi), t), hn::MulAdd(k(kCubic), hn::Mul(t, t), k(1.0F))));
 }
 
 void tanh_gelu_row(const float* x, float* out, int64_t n) {
+  const Lanes d;
+  const Vector one = hn::Set(d, 1.0F);
   over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
     const Vector v = load(x + i, 0.0F);
-    store(hn::Mul(v, tanh_share(within_ten(v))), out + i);
+    store(hn::Div(v, hn::Add(one, tanh_exponential(within_ten(v)))), out + i);
   });
 }
 
@@ -237,11 +238,12 @@ void tanh_gelu_backward_row(const float* x, const float* out_gradient, float* x_
   const Lanes d;
   const auto k = [&](float c) HWY_ATTR { return hn::Set(d, c); };
   over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
-    const Vector v = load(x + i, 0.0F), t = within_ten(v), share = tanh_share(t);
-    // x share(x) -> share + x share (1 - share) (2 u)'
+    const Vector v = load(x + i, 0.0F), t = within_ten(v), e = tanh_exponential(t);
+    // x share -> share + x share (1 - share) (2 u)', and 1 - share is e share, without cancelling
+    const Vector share = hn::Div(k(1.0F), hn::Add(k(1.0F), e));
     const Vector slope_2u =
         hn::Mul(k(kTwiceSqrt2OverPi), hn::MulAdd(k(3 * kCubic), hn::Mul(t, t), k(1.0F)));
-    const Vector bend = hn::Mul(hn::Mul(v, hn::Mul(share, hn::Sub(k(1.0F), share))), slope_2u);
+    const Vector bend = hn::Mul(hn::Mul(v, hn::Mul(share, hn::Mul(e, share))), slope_2u);
     store(
         hn::MulAdd(hn::Add(share, bend), load(out_gradient + i, 0.0F), load(x_gradient + i, 0.0F)),
         x_gradient + i);
