@@ -14,6 +14,7 @@
 #include "experiments/analysis/report.h"
 #include "experiments/runner/check.h"
 #include "experiments/runner/explain.h"
+#include "experiments/runner/export_model.h"
 #include "experiments/runner/generate_command.h"
 #include "experiments/runner/list.h"
 #include "experiments/runner/merge_runs.h"
@@ -41,6 +42,7 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise explain NAME@LENGTH [--key value ...] [--json]       where FLOPs, bytes and seconds go
   lengthwise generate --checkpoint FILE --prompt TEXT [--help]    what a trained model writes next
   lengthwise export  results.h5 --csv | --json                    every number, for other tools
+  lengthwise export  MODEL --safetensors FILE                     its weights, for other tools
   lengthwise check   NAME... | --all [--json]                     the laws on a variant or scheme
 
 A value may sweep: --attention full,linear  --length 128:4096:x2  --train.steps 300 --train.learning_rate 1e-4:1e-2:log3
@@ -100,6 +102,21 @@ int compare(Arguments arguments) {
   return 0;
 }
 
+int export_weights(Arguments arguments) {
+  const auto flag = std::find(arguments.begin(), arguments.end(), "--safetensors");
+  if (flag + 1 == arguments.end()) {
+    user_error("export: found nothing after --safetensors, expected the file to write");
+  }
+  const std::string file = *(flag + 1);
+  arguments.erase(flag, flag + 2);
+  const std::string model = single(arguments, "export");
+  if (model.empty()) {
+    user_error("export: found no model beside --safetensors, expected a checkpoint");
+  }
+  lengthwise::export_model(model, file);
+  return 0;
+}
+
 int export_results(Arguments arguments) {
   const bool csv = take_flag(arguments, "--csv"), json = take_flag(arguments, "--json");
   const std::string file = single(arguments, "export");
@@ -153,7 +170,11 @@ int dispatch(Arguments arguments) {
   if (command == "compare") return compare(arguments);
   if (command == "explain") return lengthwise::explain(arguments);
   if (command == "generate") return lengthwise::generate_command(arguments);
-  if (command == "export") return export_results(arguments);
+  if (command == "export") {
+    const bool weights =
+        std::find(arguments.begin(), arguments.end(), "--safetensors") != arguments.end();
+    return weights ? export_weights(arguments) : export_results(arguments);
+  }
   if (command == "check") return check(arguments);
   if (command == "worker") return lengthwise::run_worker(arguments);
   user_error("{}: unknown command{}", command,

@@ -192,6 +192,7 @@ TEST(Dual, DifferentiatesWhatDefinitionsUse) {
   near(log(x), std::log(0.7), 1 / 0.7);
   near(sqrt(x), std::sqrt(0.7), 0.5 / std::sqrt(0.7));
   near(erf(x), std::erf(0.7), 2 / std::sqrt(M_PI) * std::exp(-0.49));
+  near(tanh(x), std::tanh(0.7), 1 - std::tanh(0.7) * std::tanh(0.7));
   near(abs(-x), 0.7, 1);
 }
 

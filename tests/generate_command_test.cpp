@@ -192,14 +192,13 @@ TEST_F(GenerateCommand, RefusesFilesThatAreNoCheckpoint) {
   Archive other = archive;
   std::string& config = other.texts.at("config");
   config.replace(config.find("model.width = 8"), 15, "model.width = 6");
-  expect_archive_refused(other,
-                         "checkpoint: 'parameters/embedding': found [29,8], expected [29,6]");
+  expect_archive_refused(other, "'embedding': found [29,8], expected [29,6]");
   other = archive;
   other.texts.at("config") += "attention.full.unheard = 1\n";
   expect_archive_refused(other, "attention.full.unheard: unknown key");
   other = archive;
   other.arrays.erase("parameters/embedding");
-  expect_archive_refused(other, "checkpoint: found no 'parameters/embedding'");
+  expect_archive_refused(other, "found no 'embedding', expected [29,8]");
 }
 
 TEST_F(GenerateCommand, HelpNamesEveryOption) {

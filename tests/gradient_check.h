@@ -15,6 +15,15 @@
 
 namespace lengthwise {
 
+/// GELU in either form, of any scalar.
+template <class S>
+S bent(Gelu form, const S& v) {
+  using std::erf;
+  using std::tanh;
+  const S inside = v * S(std::sqrt(2 / M_PI)) * (S(1) + v * v * S(0.044715));
+  return v * (S(1) + (form == Gelu::erf ? erf(v * S(std::sqrt(0.5))) : tanh(inside))) * S(0.5);
+}
+
 /// `operation` maps variables to one; `reference` does the same on arrays of a templated scalar.
 /// With gradients that hold something, which must stay since backward adds, or that are not there
 /// yet.

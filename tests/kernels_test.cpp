@@ -90,8 +90,8 @@ TEST(Rows, GeluAndFeaturesOverTheWholeRange) {
   std::vector<float> gelu(x.size()), slope(x.size(), 0.0F), feature(x.size()),
       feature_slope(x.size(), 0.0F);
   const std::vector<float> ones(x.size(), 1.0F);
-  gelu_row(x.data(), gelu.data(), n);
-  gelu_backward_row(x.data(), ones.data(), slope.data(), n);
+  gelu_row(Gelu::erf, x.data(), gelu.data(), n);
+  gelu_backward_row(Gelu::erf, x.data(), ones.data(), slope.data(), n);
   elu_plus_one_row(x.data(), feature.data(), n);
   elu_plus_one_backward_row(x.data(), ones.data(), feature_slope.data(), n);
   for (size_t i = 0; i < x.size(); ++i) {
@@ -102,6 +102,24 @@ TEST(Rows, GeluAndFeaturesOverTheWholeRange) {
     EXPECT_NEAR(slope[i], below + v * density, 1e-6) << v;
     EXPECT_NEAR(feature[i], v > 0 ? v + 1 : std::exp(v), 2e-6) << v;
     EXPECT_NEAR(feature_slope[i], v > 0 ? 1 : std::exp(v), 1e-6) << v;
+  }
+}
+
+TEST(Rows, GeluByTanhOverTheWholeRange) {
+  std::vector<float> x = {-1e20F, 1e20F, -30, 30};
+  for (double v = -12; v <= 12; v += 0.0137) x.push_back(static_cast<float>(v));
+  const auto n = static_cast<int64_t>(x.size());
+  std::vector<float> gelu(x.size()), slope(x.size(), 0.0F);
+  const std::vector<float> ones(x.size(), 1.0F);
+  gelu_row(Gelu::tanh, x.data(), gelu.data(), n);
+  gelu_backward_row(Gelu::tanh, x.data(), ones.data(), slope.data(), n);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const auto v = static_cast<double>(x[i]);
+    const double t = std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v));
+    const double inner = std::sqrt(2 / M_PI) * (1 + 3 * 0.044715 * v * v);
+    const double bend = t * t < 1 ? v * (1 - t * t) / 2 * inner : 0;
+    EXPECT_NEAR(gelu[i], v * (1 + t) / 2, 3e-7 * std::max(1.0, std::abs(v))) << v;
+    EXPECT_NEAR(slope[i], (1 + t) / 2 + bend, 1e-6) << v;
   }
 }
 

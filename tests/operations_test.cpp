@@ -154,35 +154,38 @@ TEST(Operations, AddLayerNormGivesTheSumAndItsNorm) {
 }
 
 template <class S>
-Array<S> bent(Array<S> x) {
-  using std::erf;
-  for (S& v : x.data) v = v * (S(1) + erf(v * S(std::sqrt(0.5)))) * S(0.5);
+Array<S> bent(Gelu form, Array<S> x) {
+  for (S& v : x.data) v = bent(form, v);
   return x;
 }
 
 TEST(Operations, Gelu) {
   Var x = random_var({5, 13}, 1);
   for (float& v : x.value().values()) v *= 3;
-  check_operation(
-      "gelu", {x}, [](const std::vector<Var>& in) { return gelu(in[0]); },
-      []<class S>(Arrays<S>& in) { return bent(in[0]); });
+  for (const Gelu form : {Gelu::erf, Gelu::tanh}) {
+    check_operation(
+        "gelu", {x}, [form](const std::vector<Var>& in) { return gelu(in[0], form); },
+        [form]<class S>(Arrays<S>& in) { return bent(form, in[0]); });
+  }
 }
 
 TEST(Operations, LinearGelu) {
   const std::vector<Var> inputs = {random_var({2, 3, 7}, 1), random_var({7, 5}, 2),
                                    random_var({5}, 3)};
-  const auto operation = [](const std::vector<Var>& in) {
-    return linear_gelu(in[0], in[1], in[2]);
-  };
-  check_operation("linear_gelu", inputs, operation, []<class S>(Arrays<S>& in) {
-    return bent(product(in[0], in[1], &in[2], 6, 7, 5));
-  });
-  // In inference the product's place takes the result.
-  Tape tape;
-  const Recording recording(tape);
-  const Tensor recorded = operation(inputs).value();
-  const RecordingPause pause;
-  EXPECT_TRUE(std::ranges::equal(operation(inputs).value().values(), recorded.values()));
+  for (const Gelu form : {Gelu::erf, Gelu::tanh}) {
+    const auto operation = [form](const std::vector<Var>& in) {
+      return linear_gelu(in[0], in[1], in[2], form);
+    };
+    check_operation("linear_gelu", inputs, operation, [form]<class S>(Arrays<S>& in) {
+      return bent(form, product(in[0], in[1], &in[2], 6, 7, 5));
+    });
+    // In inference the product's place takes the result.
+    Tape tape;
+    const Recording recording(tape);
+    const Tensor recorded = operation(inputs).value();
+    const RecordingPause pause;
+    EXPECT_TRUE(std::ranges::equal(operation(inputs).value().values(), recorded.values()));
+  }
 }
 
 // The value, its gradients to the bit, and what is kept between the passes.

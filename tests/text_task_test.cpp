@@ -14,10 +14,11 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "tasks/task.h"
-#include "tasks/text_corpus.h"
 
 namespace lengthwise {
 namespace {
+
+constexpr int64_t kBlockBytes = 16384;
 
 bool validates(int64_t position, int64_t size) {
   const int64_t block = position / kBlockBytes;

@@ -92,9 +92,8 @@ struct Reference {
   }
 
   std::vector<S> feed_forward(const std::vector<S>& in, const std::string& layer) {
-    using std::erf;
     std::vector<S> wide = map(in, layer + "widen");
-    for (S& v : wide) v = v * (S(1) + erf(v * S(std::sqrt(0.5)))) * S(0.5);
+    for (S& v : wide) v = bent(setup.model.gelu_form(), v);
     return map(wide, layer + "narrow");
   }
 
@@ -105,13 +104,14 @@ struct Reference {
   Rows stream(size_t b) {
     const auto width = static_cast<size_t>(setup.model.width);
     const bool pre = setup.model.norm == "pre";
+    const bool scales = setup.model.embedding_scale == "root_width";
     Rows x;
     for (size_t t = 0; t < kLength; ++t) {
       const auto token = static_cast<size_t>(kTokens[b * kLength + t]);
       x.emplace_back();
       for (size_t c = 0; c < width; ++c) {
         x[t].push_back(weight("embedding").data[token * width + c] *
-                           S(std::sqrt(static_cast<double>(width))) +
+                           S(scales ? std::sqrt(static_cast<double>(width)) : 1.0) +
                        weight("position.table").data[t * width + c]);
       }
     }
@@ -180,6 +180,8 @@ TEST_P(WholeModel, EqualsANaiveOneInLossAndInEveryGradient) {
   const PoisonedBuffers poisoned;
   ModelSetup setup = tiny(std::get<0>(GetParam()), std::get<1>(GetParam()));
   setup.model.feed_forward = std::get<2>(GetParam());
+  if (setup.model.head == "free") setup.model.gelu = "tanh";
+  if (setup.model.norm == "post") setup.model.embedding_scale = "one";
   const Transformer model(setup, ParameterSet(setup.seed));
   const double loss = forward_backward(model, labelled_batch(), {});
   EXPECT_NEAR(loss, reference_of<double>(setup, model).loss(), 2e-5);

@@ -85,7 +85,7 @@ int64_t effective_length_of(const ScoreLine& line) {
   int64_t served = 0;
   for (const auto& [length, score] : mean) {
     const bool serves =
-        line.in_bits() ? score <= kServedBitsRatio * at_home : score >= kServedAccuracy;
+        line.less_is_better() ? score <= kServedBitsRatio * at_home : score >= kServedAccuracy;
     if (!serves) break;
     served = length;
   }
@@ -124,7 +124,7 @@ SeedScore seed_score(const RunRecord& record) {
   SeedScore seed{record.seed,        record.run_id,           record.scores,
                  record.part_scores, record.training_seconds, false};
   const Score primary = primary_of(record);
-  seed.solved = primary != Score::bits_per_byte &&
+  seed.solved = !is_loss(primary) &&
                 score_at(record.scores.of(primary), record.train_length) >= kSolvedAccuracy;
   return seed;
 }
@@ -178,7 +178,7 @@ double merit(const ScoreLine& line, int64_t seed) {
   for (const SeedScore& score : line.seeds) {
     if (score.seed != seed) continue;
     const double value = score_at(score.scores.of(line.primary), line.train_length);
-    return line.in_bits() ? -value : value;
+    return line.less_is_better() ? -value : value;
   }
   return -std::numeric_limits<double>::infinity();
 }

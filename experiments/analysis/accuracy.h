@@ -71,7 +71,7 @@ struct ScoreLine {
   bool chosen = true;           // its rate did best on the selection seed
   int64_t selection_seed = -1;  // not among `seeds`; -1 where no rate was chosen by another seed
 
-  bool in_bits() const { return primary == Score::bits_per_byte; }
+  bool less_is_better() const { return is_loss(primary); }
   const ScoreSpread& of(Score score) const { return scores.of(score); }
   int64_t solved() const;
 };

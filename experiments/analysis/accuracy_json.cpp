@@ -92,10 +92,11 @@ Settings settings_of(const Group& group, const ScoreLine& line) {
 
 json effective_length_json(const ScoreLine& line) {
   std::string rule = "bits per byte at most so many times those at the training length";
-  if (!line.in_bits()) {
+  if (line.primary == Score::loss) rule = "loss at most so many times that at the training length";
+  if (!line.less_is_better()) {
     rule = line.primary == Score::accuracy ? "accuracy at least" : "exact match at least";
   }
-  return {{"threshold", line.in_bits() ? kServedBitsRatio : kServedAccuracy},
+  return {{"threshold", line.less_is_better() ? kServedBitsRatio : kServedAccuracy},
           {"rule", rule},
           {"length", line.effective_length > 0 ? json(line.effective_length) : json(nullptr)}};
 }
@@ -111,7 +112,7 @@ json line_json(const Comparison& comparison, const ScoreLine& line) {
     entry["seed"] = seed.seed;
     entry["run_id"] = seed.run_id;
     entry["training_seconds"] = json_number(seed.training_seconds);
-    entry["solved"] = line.in_bits() ? json(nullptr) : json(seed.solved);
+    entry["solved"] = line.less_is_better() ? json(nullptr) : json(seed.solved);
     seeds.push_back(entry);
   }
   for (const auto& [part, summary] : line.parts) parts.push_back(part_json(line, part, summary));
@@ -129,7 +130,7 @@ json line_json(const Comparison& comparison, const ScoreLine& line) {
   result["seeds"] = seeds;
   result["parts"] = parts;
   result["trained"] = line.seeds.size();
-  result["solved"] = line.in_bits() ? json(nullptr) : json(line.solved());
+  result["solved"] = line.less_is_better() ? json(nullptr) : json(line.solved());
   result["solved_accuracy"] = kSolvedAccuracy;
   result["effective_length"] = effective_length_json(line);
   result["learning_rate"] = line.learning_rate.empty() ? json(nullptr) : json(line.learning_rate);

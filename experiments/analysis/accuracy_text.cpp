@@ -38,7 +38,7 @@ bool is_shown(const ScoreLine& line, Score score) {
   if (!line.chosen) return false;
   if (score != Score::exact_match || line.primary == score) return true;
   const NumberByLength &exact = line.of(score).mean, &accuracy = line.of(Score::accuracy).mean;
-  return !line.in_bits() && exact != accuracy;
+  return !line.less_is_better() && exact != accuracy;
 }
 
 std::vector<std::string> constant_row(std::string label, double value, size_t columns,
@@ -111,11 +111,11 @@ std::string in_words(Score score) {
 }
 
 std::string served_rule(Score score) {
-  if (score == Score::bits_per_byte) {
+  if (is_loss(score)) {
     return fmt::format(
         "serves: the longest length, with all shorter ones, at no more than {} "
-        "times the bits at the training length\n",
-        kServedBitsRatio);
+        "times the {} at the training length\n",
+        kServedBitsRatio, score == Score::loss ? "loss" : "bits");
   }
   return fmt::format("serves: the longest length, with all shorter ones, at an {} of at least {}\n",
                      in_words(score), kServedAccuracy);
@@ -159,8 +159,9 @@ std::string score_table(const Comparison& comparison, Score score) {
     has_ceilings = has_ceilings || (line.primary == score && has_low_ceiling(line.scores));
   }
   if (tested.empty()) return "";
-  shown.solved = is_primary && score != Score::bits_per_byte;
-  shown.serves = is_primary && tested.size() > 1;
+  shown.solved = is_primary && !is_loss(score);
+  const bool all_untrained = trained == std::set<int64_t>{0};
+  shown.serves = is_primary && tested.size() > 1 && !all_untrained;
   const auto rows_of = [&](const std::vector<int64_t>& lengths) {
     std::vector<std::string> header = {"test length"};
     if (shown.seeds) header.emplace_back("seeds");

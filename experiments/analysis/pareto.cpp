@@ -24,7 +24,7 @@ bool beats(const Comparison& comparison, const ParetoPoint& a, const ParetoPoint
       line.primary != other.primary) {
     return false;
   }
-  const double sign = line.in_bits() ? -1 : 1;
+  const double sign = line.less_is_better() ? -1 : 1;
   const double better = sign * (a.value - b.value), dearer = a.*price - b.*price;
   return better >= 0 && dearer <= 0 && (better > 0 || dearer < 0);
 }

@@ -45,6 +45,9 @@ const QuantityInfo& quantity_info(Quantity quantity);
 enum class Score : uint8_t { accuracy, exact_match, loss, bits_per_byte };
 inline constexpr size_t kScoreKinds = 4;
 std::string_view score_name(Score score);
+constexpr bool is_loss(Score score) {
+  return score == Score::loss || score == Score::bits_per_byte;
+}
 
 /// What was scored of some labels, at every test length; empty where it was not, or is not known.
 struct LabelScores {

@@ -64,7 +64,9 @@ using Text = const std::string&;
 const std::map<std::string, ValueOption>& value_options() {
   static const std::map<std::string, ValueOption> kOptions = {
       {"--checkpoint",
-       {"FILE", "what a training kept: RESULTS/checkpoints/ID.last.h5 or ID.best.h5",
+       {"FILE",
+        "what a training kept (RESULTS/checkpoints/ID.last.h5 or ID.best.h5), a .safetensors file "
+        "of `lengthwise export`, or the folder of a GPT-2",
         [](Options& o, Text, Text text) { o.checkpoint = text; }}},
       {"--prompt",
        {"TEXT", "what the model reads first, as its task writes it; may come several times",

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/config_keys.h"
 
 namespace lengthwise {
 namespace {
@@ -138,7 +139,7 @@ std::vector<std::string> list_values(std::string_view key, std::string_view elem
 std::vector<std::string> sweep_values(std::string_view key, std::string_view text,
                                       const OptionDescription& option, size_t most) {
   if (text.empty()) user_error("{}: found an empty list, expected {}", key, option.expected);
-  if (option.kind == Kind::text && key.ends_with(".file")) return {std::string(text)};
+  if (option.kind == Kind::text && is_path(key)) return {std::string(text)};
   std::vector<std::string> values;
   size_t in_lists = 0;
   for (const std::string_view element : split_text(text, ',')) {

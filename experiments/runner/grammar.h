@@ -12,9 +12,9 @@ namespace lengthwise {
 
 inline constexpr size_t kMostValues = 100'000;
 
-/// The values that `text` sweeps over, each as its option would read it. Free text that ends in
-/// ".file" is a path and never splits. UserError names the key: an empty list or element, a
-/// reversed range, a range without a step, more than `most` values, those in lists counted too.
+/// The values that `text` sweeps over, each as its option would read it. A path never splits.
+/// UserError names the key: an empty list or element, a reversed range, a range without a step,
+/// more than `most` values, those in lists counted too.
 std::vector<std::string> sweep_values(std::string_view key, std::string_view text,
                                       const OptionDescription& option, size_t most = kMostValues);
 

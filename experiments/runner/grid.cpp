@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/config_keys.h"
 #include "experiments/runner/grammar.h"
+#include "experiments/runner/start_weights.h"
 #include "experiments/runner/task_cache.h"
 
 namespace lengthwise {
@@ -80,10 +81,14 @@ void refuse_unread(const SweepConfig& config,
 void refuse_unread_training(const SweepConfig& config) {
   const auto steps = config.values.find("train.steps");
   const bool trains = steps != config.values.end() && steps->second != "0";
+  const bool has_weights = config.values.contains(kWeightsKey);
   for (const auto& [key, text] : config.from_command_line) {
-    if (is_of_training(key) && key != "train.steps" && !trains) {
-      user_error("{}: no run trains, so none reads it; expected train.steps above 0", key);
+    const bool of_scoring = key.starts_with("eval.");
+    if (!is_of_training(key) || key == "train.steps" || trains || (of_scoring && has_weights)) {
+      continue;
     }
+    user_error("{}: no run trains, so none reads it; expected train.steps above 0{}", key,
+               of_scoring ? ", or model.weights" : "");
   }
 }
 
@@ -94,7 +99,10 @@ int rank(const std::string& key) {
 
 }  // namespace
 
-Grid::Grid(const SweepConfig& config) {
+Grid::Grid(SweepConfig config) {
+  const auto path = config.values.find(kWeightsKey);
+  const StartWeights weights(path == config.values.end() ? "" : path->second);
+  config.values = weights.filled(std::move(config.values));
   std::map<std::string, OptionDescription> keys;
   for (const OptionDescription& key : known_keys()) keys.emplace(key.name, key);
   refuse_unread(config, keys);
@@ -109,11 +117,11 @@ Grid::Grid(const SweepConfig& config) {
   }
   std::stable_sort(dimensions_.begin(), dimensions_.end(),
                    [](const auto& a, const auto& b) { return rank(a.first) < rank(b.first); });
-  expand();
+  expand(weights);
   refuse_unread_training(config);
 }
 
-void Grid::expand() {
+void Grid::expand(const StartWeights& weights) {
   uint64_t cells = 1;
   for (const auto& [key, choices] : dimensions_) cells *= choices.size();
   TaskCache tasks;
@@ -126,9 +134,10 @@ void Grid::expand() {
     const Task& task = tasks.get(run);
     if (planned.refused.empty()) {
       check_run(run, task);
+      weights.check_fit(run, task);
       works = true;
     }
-    planned.data_hash = task.data_hash();
+    planned.data_hash = weights.hashed_with(task.data_hash());
     planned.id = run.id(planned.data_hash);
     if (!ids.insert(planned.id).second) continue;
     runs_.push_back(std::move(planned));

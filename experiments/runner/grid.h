@@ -13,6 +13,8 @@
 
 namespace lengthwise {
 
+class StartWeights;
+
 struct PlannedRun {
   uint64_t id = 0;
   uint64_t data_hash = 0;
@@ -23,7 +25,7 @@ struct PlannedRun {
 class Grid {
  public:
   /// UserError where a cell cannot run, a key is read by no run, or every cell is refused.
-  explicit Grid(const SweepConfig& config);
+  explicit Grid(SweepConfig config);
 
   /// Without repetitions, interleaved: variants change fastest, so that the machine's drift does
   /// not look like a difference between them.
@@ -34,7 +36,7 @@ class Grid {
 
  private:
   OptionValues values(uint64_t cell) const;
-  void expand();
+  void expand(const StartWeights& weights);
 
   std::vector<std::pair<std::string, std::vector<std::string>>> dimensions_;  // last: fastest
   std::vector<PlannedRun> runs_;

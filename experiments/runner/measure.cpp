@@ -7,6 +7,7 @@
 
 #include "base/machine.h"
 #include "base/parallel.h"
+#include "experiments/runner/start_weights.h"
 #include "kernels/multiply.h"
 
 namespace lengthwise {
@@ -203,13 +204,14 @@ void execute_run(const RunConfig& config, const RunHooks& hooks, bool measures, 
   const ModelSetup setup = config.model_setup(task->vocabulary());
   result.parameters = Transformer(setup, ParameterSet::counting()).parameter_count();
   Transformer model(setup, ParameterSet(static_cast<uint64_t>(config.run.seed)));
+  start_from_weights(config, model);
   if (measures) {
     call(hooks.progress, std::string("measuring"));
     measure(model, *task, config, hooks, result.cost);
     call(hooks.cost_is_known);
   }
-  if (config.trains) {
-    train_model(model, *task, config, hooks, result);
+  if (config.trains) train_model(model, *task, config, hooks, result);
+  if (config.scores()) {
     if (!result.training.diverged) score_model(model, *task, config, hooks, result);
     result.baselines = task->baselines();
   }

@@ -100,16 +100,18 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
     run.work.push_back(forward_item(measured, batch, length, times));
     run.work.back().peak_bytes += measured.state_bytes;
   }
-  if (!config.trains) return run;
-  for (const BatchShape& shape : shapes(task, config.train.batch, length)) {
-    const auto steps = static_cast<double>(config.train.steps) * shape.share;
-    run.work.push_back(step_item(cost_of(config.train.batch, shape.length, shape.labelled),
-                                 config.train.batch, shape.length, std::llround(steps)));
+  if (config.trains) {
+    for (const BatchShape& shape : shapes(task, config.train.batch, length)) {
+      const auto steps = static_cast<double>(config.train.steps) * shape.share;
+      run.work.push_back(step_item(cost_of(config.train.batch, shape.length, shape.labelled),
+                                   config.train.batch, shape.length, std::llround(steps)));
+    }
+    if (config.train.evaluate_every > 0) {
+      add_scoring(length, (config.train.steps + config.train.evaluate_every - 1) /
+                              config.train.evaluate_every);
+    }
   }
-  if (config.train.evaluate_every > 0) {
-    add_scoring(length, (config.train.steps + config.train.evaluate_every - 1) /
-                            config.train.evaluate_every);
-  }
+  if (!config.scores()) return run;
   if (config.run.eval_lengths.empty()) add_scoring(length, 1);
   for (const int64_t scored : config.run.eval_lengths) add_scoring(scored, 1);
   return run;

@@ -1,7 +1,6 @@
 #include "experiments/runner/run_config.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/check.h"
 #include "base/config_keys.h"
@@ -65,6 +64,20 @@ bool says_who_trains(std::string_view key) {
   return key == "train.lengths" || key == "train.seeds";
 }
 
+// Keys that are newer than runs that were recorded, and their values where they say nothing: then
+// they stand in no config, so that those runs keep their texts and ids.
+constexpr std::pair<std::string_view, std::string_view> kNewerKeys[] = {
+    {"measure", "all"},
+    {"model.gelu", "erf"},
+    {"model.embedding_scale", "root_width"},
+    {kWeightsKey, ""}};
+
+bool says_nothing(const std::pair<std::string, std::string>& line) {
+  return std::any_of(std::begin(kNewerKeys), std::end(kNewerKeys), [&](const auto& newer) {
+    return line.first == newer.first && line.second == newer.second;
+  });
+}
+
 bool is_among(int64_t value, const std::vector<int64_t>& chosen) {
   return chosen.empty() || std::find(chosen.begin(), chosen.end(), value) != chosen.end();
 }
@@ -73,7 +86,7 @@ bool is_among(int64_t value, const std::vector<int64_t>& chosen) {
 OptionValues top_level(const OptionValues& values) {
   OptionValues part;
   for (const auto& [key, value] : values) {
-    const bool of_run = says_who_trains(key) || is_decoder_variant(key) ||
+    const bool of_run = says_who_trains(key) || is_decoder_variant(key) || key == kWeightsKey ||
                         key.starts_with("eval.") || key.starts_with("match.");
     if (key.find('.') == std::string::npos || of_run) part.emplace(key, value);
   }
@@ -178,45 +191,6 @@ std::vector<OptionValues> resolve_attention(const OptionValues& values, const st
 
 }  // namespace
 
-void RunOptions::visit(OptionVisitor& v) {
-  v.text(
-      "attention", attention,
-      "attention variant; `lengthwise list attention` names them; several joined by '+' take the "
-      "layers by turns");
-  v.text("decoder.attention", decoder_attention,
-         "of an encoder_decoder's decoder, over the tokens before; empty: as attention, which is "
-         "its encoder's");
-  v.text("cross.attention", cross_attention,
-         "of an encoder_decoder's decoder over the source; empty: as attention");
-  v.text("position", position, "positional scheme; `lengthwise list position` names them");
-  v.text("task", task, "what is learned; `lengthwise list task` names them");
-  v.integer("length", length, {1, kLargestSize}, "tokens: cost is measured at this length");
-  v.integer("batch", batch, {1, 1 << 24}, "sequences of a measured batch");
-  v.integer("batch_tokens", batch_tokens, {0, kLargestSize},
-            "above 0: a measured batch has as many sequences as make so many tokens, whatever the "
-            "length");
-  v.integer("seed", seed, {0, std::numeric_limits<int64_t>::max()}, "of weights, data and dropout");
-  v.integer("threads", threads, {0, 4096}, "0: every core this process may use");
-  v.integer("repeats", repeats, {1, 100000}, "timings kept of each measured quantity");
-  v.choice(
-      "measure", measure, {"all", "decoding"},
-      "decoding: neither forward passes nor training steps are timed, so that a context may be "
-      "longer than a training step has memory for");
-  v.integers("train.lengths", train_lengths, {1, kLargestSize},
-             "only runs of these lengths train (with train.steps); empty: all");
-  v.integers("train.seeds", train_seeds, {0, std::numeric_limits<int64_t>::max()},
-             "only runs of these seeds train; the others repeat the cost; empty: all");
-  v.integers("eval.lengths", eval_lengths, {1, kLargestSize},
-             "a trained model is scored at these lengths; empty: its training length");
-  v.integer("eval.examples", eval_examples, {1, kLargestSize},
-            "examples scored at a length (text: its validation bytes, always; mqar: of each cell; "
-            "passkey: of each depth)");
-  v.choice("match", match, {"none", "parameters", "flops", "state_bytes"},
-           "budget in which a model is made to agree with match.reference, by the size that its "
-           "variant marks, or else its width; measured at the run's length");
-  v.text("match.reference", match_reference, "the variant, with default options, to agree with");
-}
-
 std::vector<OptionDescription> known_keys() {
   std::vector<OptionDescription> all;
   describe_options_at<RunOptions>("", all);
@@ -285,9 +259,9 @@ RunConfig resolve_run(const OptionValues& values) {
   const auto visitor = [](auto& options) { return [&](OptionVisitor& v) { options.visit(v); }; };
   resolve_part(top_level(values), "", visitor(config.run), resolved);
   apply_batch_tokens(config.run);
-  // Younger than results that are kept: at its default no text and no id knows it.
-  std::erase(resolved, std::pair<std::string, std::string>("measure", "all"));
-  resolve_part(below(values, "model."), "model.", visitor(config.model), resolved);
+  OptionValues model = below(values, "model.");
+  model.erase("weights");
+  resolve_part(model, "model.", visitor(config.model), resolved);
   OptionValues train = below(values, "train.");
   std::erase_if(train, [](const auto& value) { return says_who_trains("train." + value.first); });
   resolve_part(train, "train.", visitor(config.train), resolved);
@@ -300,6 +274,7 @@ RunConfig resolve_run(const OptionValues& values) {
   resolve_variants(values, config);
   config.position_options = plug_in("position", position_scheme(config.run.position));
   config.task_options = plug_in("task", task_entry(config.run.task));
+  std::erase_if(resolved, says_nothing);
   return config;
 }
 
@@ -345,8 +320,8 @@ std::string RunConfig::text() const {
 uint64_t RunConfig::id(uint64_t data_hash) const {
   std::string named = fmt::format("schema {}\ndata {:016x}\n", kSchemaVersion, data_hash);
   for (const auto& [key, value] : resolved) {
-    const bool unused = !trains && is_of_training(key);
-    if (unused || says_who_trains(key) || key.ends_with(".file")) continue;
+    const bool is_read = key.starts_with("eval.") ? scores() : trains;
+    if ((is_of_training(key) && !is_read) || says_who_trains(key) || is_path(key)) continue;
     if (key == "match.reference" && run.match == "none") continue;
     if (key == "batch_tokens" && run.batch_tokens == 0) continue;
     named += key + " = " + value + "\n";
@@ -370,7 +345,7 @@ std::string why_refused(const RunConfig& config) {
     return fmt::format("{} gives a source and a target, and model.kind = {} reads one sequence",
                        config.run.task, config.model.kind);
   }
-  if (config.trains && !config.model.causal() && task.info.labels_next) {
+  if (config.scores() && !config.model.causal() && task.info.labels_next) {
     return fmt::format("{} labels each token with the next one, which an encoder sees",
                        config.run.task);
   }
@@ -392,9 +367,10 @@ void check_run(const RunConfig& asked, const Task& task) {
     }
   };
   check_length("length", config.run.length);
-  if (!config.trains) return;
-  task.check_training(config.run.length);
-  const bool scores_there = config.run.eval_lengths.empty() || config.train.evaluate_every > 0;
+  if (config.trains) task.check_training(config.run.length);
+  if (!config.scores()) return;
+  const bool scores_there =
+      config.run.eval_lengths.empty() || (config.trains && config.train.evaluate_every > 0);
   if (scores_there) task.check_scoring(config.run.length);
   for (const int64_t length : config.run.eval_lengths) {
     check_length("eval.lengths", length);

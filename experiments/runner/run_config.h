@@ -12,12 +12,15 @@ namespace lengthwise {
 
 inline constexpr int64_t kSchemaVersion = 5;
 
+inline constexpr const char* kWeightsKey = "model.weights";
+
 /// The keys that belong to no model, training or plug-in.
 struct RunOptions {
   std::string attention = "full";
   std::string decoder_attention, cross_attention;  // empty: as attention
   std::string position = "sinusoidal";
   std::string task = "uniform";
+  std::string weights;  // empty: drawn
   int64_t length = 256;
   int64_t batch = 1;
   int64_t batch_tokens = 0;
@@ -55,6 +58,10 @@ struct RunConfig {
   std::vector<std::pair<std::string, std::string>> resolved;  // key, canonical value, as asked for
   MatchedSize match;
 
+  /// It trains, or is asked what the weights that it begins with are worth.
+  bool scores() const {
+    return trains || (train.steps == 0 && !run.weights.empty() && !run.eval_lengths.empty());
+  }
   ModelSetup model_setup(int64_t vocabulary) const;
   ModelPatterns patterns() const { return ModelPatterns(model_setup(0)); }
   /// The form that the model reads; where the task has none, the other.

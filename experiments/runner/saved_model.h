@@ -1,10 +1,11 @@
-// A trained model, as a checkpoint keeps it.
+// A trained model, ready to run.
 #pragma once
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "experiments/runner/run_config.h"
+#include "experiments/runner/stored_model.h"
 
 namespace lengthwise {
 
@@ -16,8 +17,9 @@ struct SavedModel {
   std::unique_ptr<Transformer> model;
 };
 
-/// From a run's `<id>.last.h5` or `<id>.best.h5`. UserError names the path where it is missing,
-/// damaged, no checkpoint, or of a model that this program does not know.
+/// From a run's `<id>.last.h5` or `<id>.best.h5`, from what `lengthwise export` made of one, or
+/// from the folder of a GPT-2. UserError names the path where it is missing, damaged, none of
+/// these, or of a model that this program does not know.
 SavedModel load_model(const std::filesystem::path& path);
 
 }  // namespace lengthwise

@@ -31,19 +31,19 @@ Var add(const Var& a, const Var& b) {
   return record_sum(std::move(out), a, b);
 }
 
-Var gelu(const Var& x) {
+Var gelu(const Var& x, Gelu form) {
   Tensor out(x.shape(), result_tag());
-  count_exponentials(out.size());
+  count_exponentials(gelu_exponentials(form) * out.size());
   parallel_ranges(out.size(), kGrain, [&](int64_t begin, int64_t end) {
-    gelu_row(x.data() + begin, out.data() + begin, end - begin);
+    gelu_row(form, x.data() + begin, out.data() + begin, end - begin);
   });
   return record(std::move(out), {x},
-                [saved = x.value(), to = x.gradient()](std::span<const float> from) {
+                [form, saved = x.value(), to = x.gradient()](std::span<const float> from) {
                   float* gradient = to->data();
-                  count_exponentials(2 * saved.size());  // of erf and of the density
+                  count_exponentials(gelu_backward_exponentials(form) * saved.size());
                   parallel_ranges(saved.size(), kGrain, [&](int64_t begin, int64_t end) {
-                    gelu_backward_row(saved.data() + begin, from.data() + begin, gradient + begin,
-                                      end - begin);
+                    gelu_backward_row(form, saved.data() + begin, from.data() + begin,
+                                      gradient + begin, end - begin);
                   });
                 });
 }

@@ -88,28 +88,29 @@ Var linear(const Var& x, const Var& weight, const Var& bias) {
   return record(std::move(out), {x, weight, bias}, LinearBackward(s, x, weight, bias));
 }
 
-Var linear_gelu(const Var& x, const Var& weight, const Var& bias) {
+Var linear_gelu(const Var& x, const Var& weight, const Var& bias, Gelu form) {
   const ProductSizes s = sizes_of(x, weight);
   // What goes in is kept for the backward pass; in inference the result takes its place.
   Tensor in(with_last(x.shape(), s.n), result_tag());
   Tensor out = is_recording() ? Tensor(in.shape(), result_tag()) : in;
-  count_exponentials(in.size());
+  count_exponentials(gelu_exponentials(form) * in.size());
   linear_forward(s, x.data(), weight.data(), bias_data(bias), in.data(),
                  [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
                    for (int64_t i = row; i < row + rows; ++i) {
-                     gelu_row(in.data() + i * s.n + column, out.data() + i * s.n + column, columns);
+                     gelu_row(form, in.data() + i * s.n + column, out.data() + i * s.n + column,
+                              columns);
                    }
                  });
   return record(
       std::move(out), {x, weight, bias},
-      [s, in, backward = LinearBackward(s, x, weight, bias)](std::span<const float> from) {
+      [s, in, form, backward = LinearBackward(s, x, weight, bias)](std::span<const float> from) {
         // out = gelu(in)
         constexpr int64_t kGrain = 4096;
         Tensor slopes({in.size()}, Tag::workspace);
-        count_exponentials(2 * in.size());  // of erf and of the density
+        count_exponentials(gelu_backward_exponentials(form) * in.size());
         parallel_ranges(in.size(), kGrain, [&](int64_t begin, int64_t end) {
           std::fill(slopes.data() + begin, slopes.data() + end, 0.0F);
-          gelu_backward_row(in.data() + begin, from.data() + begin, slopes.data() + begin,
+          gelu_backward_row(form, in.data() + begin, from.data() + begin, slopes.data() + begin,
                             end - begin);
         });
         backward(slopes.values());

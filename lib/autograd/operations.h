@@ -6,6 +6,7 @@
 
 #include "autograd/attention_terms.h"
 #include "autograd/tape.h"
+#include "kernels/rows.h"
 
 namespace lengthwise {
 
@@ -20,7 +21,7 @@ Var add_position_rows(const Var& x, const Var& table, std::span<const int64_t> f
 Var linear(const Var& x, const Var& weight, const Var& bias);
 
 /// gelu(linear(x, weight, bias)), each tile of the product bent while it is in the cache.
-Var linear_gelu(const Var& x, const Var& weight, const Var& bias);
+Var linear_gelu(const Var& x, const Var& weight, const Var& bias, Gelu form = Gelu::erf);
 
 /// [..., V] = x table^T: the output head that is tied to the embedding; x [..., C], table [V,C].
 Var linear_transposed(const Var& x, const Var& table);
@@ -36,8 +37,8 @@ struct SumAndNorm {
 /// a + b and its layer_norm, in one pass over the rows; a, b [..., C], gain, bias [C].
 SumAndNorm add_layer_norm(const Var& a, const Var& b, const Var& gain, const Var& bias);
 
-/// x (1 + erf(x / sqrt 2)) / 2. Hendrycks, Gimpel 2016, arXiv:1606.08415.
-Var gelu(const Var& x);
+/// x (1 + erf(x / sqrt 2)) / 2, or its form with tanh. Hendrycks, Gimpel 2016, arXiv:1606.08415.
+Var gelu(const Var& x, Gelu form = Gelu::erf);
 
 /// a + b, of one shape.
 Var add(const Var& a, const Var& b);

@@ -20,4 +20,9 @@ constexpr bool is_decoder_variant(std::string_view key) {
   return std::find(kDecoderVariants.begin(), kDecoderVariants.end(), key) != kDecoderVariants.end();
 }
 
+/// A path: it never splits, and no part of a run's id is it, but the bytes there.
+constexpr bool is_path(std::string_view key) {
+  return key.ends_with(".file") || key == "model.weights";
+}
+
 }  // namespace lengthwise

@@ -37,6 +37,10 @@ inline Dual erf(const Dual& a) {
   const double slope = 2 * std::numbers::inv_sqrtpi * std::exp(-a.value * a.value);
   return {std::erf(a.value), slope * a.slope};
 }
+inline Dual tanh(const Dual& a) {
+  const double value = std::tanh(a.value);
+  return {value, (1 - value * value) * a.slope};
+}
 inline double value_of(double a) { return a; }
 inline double value_of(const Dual& a) { return a.value; }
 

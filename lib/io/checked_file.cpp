@@ -27,17 +27,8 @@ using Contents = std::vector<std::byte>;
 
 // What HDF5 would only call "unable to open file".
 void refuse_what_is_no_hdf5(const std::filesystem::path& path, std::string_view expected) {
-  const auto refuse = [&](std::string_view found) { refuse_file(path, found, expected); };
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found) refuse("no such file");
-  if (error) refuse("'" + error.message() + "'");
-  if (std::filesystem::is_directory(status)) refuse("a folder");
-  if (!std::filesystem::is_regular_file(status)) refuse("no regular file");
-  errno = 0;
-  if (!std::ifstream(path)) refuse("'" + std::generic_category().message(errno) + "'");
-  if (std::filesystem::file_size(path, error) == 0) refuse("an empty file");
-  if (H5Fis_hdf5(path.c_str()) == 0) refuse("a file that is not HDF5");
+  refuse_what_is_no_file(path, expected);
+  if (H5Fis_hdf5(path.c_str()) == 0) refuse_file(path, "a file that is not HDF5", expected);
 }
 
 Contents last_bytes(std::ifstream& file, std::streamoff most) {
@@ -85,6 +76,19 @@ CheckedFile isolate(const std::filesystem::path& path, std::string_view expected
 void refuse_file(const std::filesystem::path& path, std::string_view found,
                  std::string_view expected) {
   user_error("{}: found {}, expected {}", path.string(), found, expected);
+}
+
+void refuse_what_is_no_file(const std::filesystem::path& path, std::string_view expected) {
+  const auto refuse = [&](std::string_view found) { refuse_file(path, found, expected); };
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) refuse("no such file");
+  if (error) refuse("'" + error.message() + "'");
+  if (std::filesystem::is_directory(status)) refuse("a folder");
+  if (!std::filesystem::is_regular_file(status)) refuse("no regular file");
+  errno = 0;
+  if (!std::ifstream(path)) refuse("'" + std::generic_category().message(errno) + "'");
+  if (std::filesystem::file_size(path, error) == 0) refuse("an empty file");
 }
 
 CheckedFile read_checked(

@@ -16,6 +16,9 @@ namespace lengthwise {
 [[noreturn]] void refuse_file(const std::filesystem::path& path, std::string_view found,
                               std::string_view expected);
 
+/// UserError as above: what is missing, no regular file, empty, or not to be read.
+void refuse_what_is_no_file(const std::filesystem::path& path, std::string_view expected);
+
 struct CheckedFile {
   bool sealed = false;
   std::vector<std::byte> bytes;

@@ -181,7 +181,9 @@ void add_exp_row(const float* row, float shift, float factor, float* out, int64_
   });
 }
 
-void gelu_row(const float* x, float* out, int64_t n) {
+namespace {
+
+void erf_gelu_row(const float* x, float* out, int64_t n) {
   const Lanes d;
   const Vector half = hn::Set(d, 0.5F);
   over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
@@ -190,7 +192,8 @@ void gelu_row(const float* x, float* out, int64_t n) {
   });
 }
 
-void gelu_backward_row(const float* x, const float* out_gradient, float* x_gradient, int64_t n) {
+void erf_gelu_backward_row(const float* x, const float* out_gradient, float* x_gradient,
+                           int64_t n) {
   const Lanes d;
   const Vector half = hn::Set(d, 0.5F);
   over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
@@ -202,6 +205,61 @@ void gelu_backward_row(const float* x, const float* out_gradient, float* x_gradi
     store(hn::MulAdd(slope, load(out_gradient + i, 0.0F), load(x_gradient + i, 0.0F)),
           x_gradient + i);
   });
+}
+
+constexpr float kTwiceSqrt2OverPi = 1.59576912160573071176F;
+constexpr float kCubic = 0.044715F;
+
+// Beyond +-10 the share below is 0 or 1 beside what it is multiplied by.
+HWY_INLINE Vector within_ten(Vector x) {
+  const Lanes d;
+  return hn::Min(hn::Max(x, hn::Set(d, -10.0F)), hn::Set(d, 10.0F));
+}
+
+// exp(-2 u) of u = sqrt(2 / pi) (t + 0.044715 t^3); 1 / (1 + it) is (1 + tanh u) / 2.
+HWY_INLINE Vector tanh_exponential(Vector t) {
+  const Lanes d;
+  const auto k = [&](float c) HWY_ATTR { return hn::Set(d, c); };
+  return exponential(
+      hn::Mul(hn::Mul(k(-kTwiceSqrt2OverPi), t), hn::MulAdd(k(kCubic), hn::Mul(t, t), k(1.0F))));
+}
+
+void tanh_gelu_row(const float* x, float* out, int64_t n) {
+  const Lanes d;
+  const Vector one = hn::Set(d, 1.0F);
+  over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
+    const Vector v = load(x + i, 0.0F);
+    store(hn::Div(v, hn::Add(one, tanh_exponential(within_ten(v)))), out + i);
+  });
+}
+
+void tanh_gelu_backward_row(const float* x, const float* out_gradient, float* x_gradient,
+                            int64_t n) {
+  const Lanes d;
+  const auto k = [&](float c) HWY_ATTR { return hn::Set(d, c); };
+  over_row(n, [&](int64_t i, auto load, auto store) HWY_ATTR {
+    const Vector v = load(x + i, 0.0F), t = within_ten(v), e = tanh_exponential(t);
+    // x share -> share + x share (1 - share) (2 u)', and 1 - share is e share, without cancelling
+    const Vector share = hn::Div(k(1.0F), hn::Add(k(1.0F), e));
+    const Vector slope_2u =
+        hn::Mul(k(kTwiceSqrt2OverPi), hn::MulAdd(k(3 * kCubic), hn::Mul(t, t), k(1.0F)));
+    const Vector bend = hn::Mul(hn::Mul(v, hn::Mul(share, hn::Mul(e, share))), slope_2u);
+    store(
+        hn::MulAdd(hn::Add(share, bend), load(out_gradient + i, 0.0F), load(x_gradient + i, 0.0F)),
+        x_gradient + i);
+  });
+}
+
+}  // namespace
+
+void gelu_row(Gelu form, const float* x, float* out, int64_t n) {
+  form == Gelu::erf ? erf_gelu_row(x, out, n) : tanh_gelu_row(x, out, n);
+}
+
+void gelu_backward_row(Gelu form, const float* x, const float* out_gradient, float* x_gradient,
+                       int64_t n) {
+  form == Gelu::erf ? erf_gelu_backward_row(x, out_gradient, x_gradient, n)
+                    : tanh_gelu_backward_row(x, out_gradient, x_gradient, n);
 }
 
 void elu_plus_one_row(const float* x, float* out, int64_t n) {

@@ -30,10 +30,17 @@ float log_sum_exp_row(const float* row, int64_t n);
 /// out += factor * exp(row - shift).
 void add_exp_row(const float* row, float shift, float factor, float* out, int64_t n);
 
-/// out <- x (1 + erf(x / sqrt 2)) / 2, the exact GELU.
-void gelu_row(const float* x, float* out, int64_t n);
-/// x_gradient += out_gradient * (Phi(x) + x phi(x)), the slope of gelu_row.
-void gelu_backward_row(const float* x, const float* out_gradient, float* x_gradient, int64_t n);
+/// x (1 + erf(x / sqrt 2)) / 2, the exact GELU, or x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+/// / 2.
+enum class Gelu : uint8_t { erf, tanh };
+/// out <- gelu(x).
+void gelu_row(Gelu form, const float* x, float* out, int64_t n);
+/// x_gradient += out_gradient * gelu'(x).
+void gelu_backward_row(Gelu form, const float* x, const float* out_gradient, float* x_gradient,
+                       int64_t n);
+/// Exponentials of one element of gelu_row, and of its slope.
+constexpr int64_t gelu_exponentials(Gelu /*form*/) { return 1; }
+constexpr int64_t gelu_backward_exponentials(Gelu form) { return form == Gelu::erf ? 2 : 1; }
 
 /// out <- elu(x) + 1: x + 1 for x > 0, exp(x) below.
 void elu_plus_one_row(const float* x, float* out, int64_t n);

@@ -20,6 +20,8 @@ std::vector<ModelSetup> law_models(const AttentionPattern& pattern, const Positi
   other.model.norm = "post";
   other.model.head = "free";
   other.model.key_value_heads = 2;
+  other.model.gelu = "tanh";
+  other.model.embedding_scale = "one";
   return {plain, other};
 }
 

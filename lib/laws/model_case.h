@@ -12,7 +12,7 @@ namespace lengthwise {
 inline constexpr int64_t kModelBatch = 2, kModelVocabulary = 11;
 
 /// Two shapes that reach every part of the core: pre-norm and tied, post-norm with a head of its
-/// own and grouped heads.
+/// own, grouped heads, GELU by tanh and embeddings that are not scaled.
 std::vector<ModelSetup> law_models(const AttentionPattern& pattern, const PositionScheme& scheme);
 std::string model_text(const ModelOptions& model, int64_t length);
 

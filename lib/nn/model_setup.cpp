@@ -18,6 +18,10 @@ void ModelOptions::visit(OptionVisitor& v) {
            "hidden width of the feed-forward layer over the model's width; 0: no feed-forward");
   v.choice("norm", norm, {"pre", "post"}, "layer norm before each part or after its residual");
   v.choice("head", head, {"tied", "free"}, "output head: the embedding's transpose, or its own");
+  v.choice("gelu", gelu, {"erf", "tanh"},
+           "between the feed-forward layers: exact, or as GPT-2 has it");
+  v.choice("embedding_scale", embedding_scale, {"root_width", "one"},
+           "embeddings before a scheme adds to them: times sqrt(width), or as they are");
   v.number("dropout", dropout, {0, 0.95}, "of embeddings and of each part's output");
   v.number("attention_dropout", attention_dropout, {0, 0.95}, "of the attention weights");
   v.number("initial_deviation", initial_deviation, {0, 10}, "standard deviation of the weights");

@@ -16,6 +16,8 @@ struct ModelOptions {
   double feed_forward = 4;
   std::string norm = "pre";
   std::string head = "tied";
+  std::string gelu = "erf";
+  std::string embedding_scale = "root_width";
   double dropout = 0;
   double attention_dropout = 0;
   double initial_deviation = 0.02;
@@ -23,6 +25,7 @@ struct ModelOptions {
   void visit(OptionVisitor& v);
   /// Hidden width of the feed-forward layer, 0 without one.
   int64_t hidden_width() const;
+  Gelu gelu_form() const { return gelu == "erf" ? Gelu::erf : Gelu::tanh; }
   /// Of the layers that give the logits: a decoder's token sees itself and those before it, an
   /// encoder's sees all.
   bool causal() const { return kind != "encoder"; }

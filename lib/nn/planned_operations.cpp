@@ -51,7 +51,8 @@ Value PlannedOperations::linear_gelu(const Value& x, const std::string& name) {
   plan_.count(2 * rows * n * k, rows * n);
   return plan_.record(out, {x.block, in.block}, {x, weight, bias}, [this, rows, n, k] {
     const Block slopes = plan_.floats(rows * n, Tag::workspace);
-    plan_.count(4 * rows * n * k, 2 * rows * n);
+    // The exact form has erf and the density, the other its tanh again.
+    plan_.count(4 * rows * n * k, (options_.gelu == "erf" ? 2 : 1) * rows * n);
   });
 }
 

@@ -14,7 +14,7 @@ enum class Side { query, key };
 
 struct PositionInfo {
   std::string_view name, summary, paper;
-  bool embeds = false;           // adds to the token embeddings, which are then scaled by sqrt(C)
+  bool embeds = false;           // adds to the token embeddings (see model.embedding_scale)
   bool rotates = false;          // turns queries and keys
   bool biases = false;           // adds to the scores
   bool shift_invariant = false;  // only distances matter

@@ -147,7 +147,7 @@ Var Transformer::attend_across(const Stack& stack, size_t index, const Var& x,
 
 Var Transformer::feed_forward(const Layer& layer, const Var& x) const {
   const ScopeGuard scope(Scope::feed_forward);
-  return layer.narrow(linear_gelu(x, layer.widen.weight, layer.widen.bias));
+  return layer.narrow(linear_gelu(x, layer.widen.weight, layer.widen.bias, options_.gelu_form()));
 }
 
 Var Transformer::run_post_norm(const Stack& stack, size_t index, const Var& x,
@@ -187,7 +187,8 @@ Var Transformer::run_layer(const Stack& stack, size_t index, const Var& x,
 Var Transformer::run_stack(const Stack& stack, std::span<const int32_t> tokens, int64_t batch,
                            int64_t length, const ForwardPass& pass, AttentionTerms& terms,
                            DropoutKeys& keys) const {
-  const double scale = position_info_.embeds ? std::sqrt(static_cast<double>(options_.width)) : 1.0;
+  const bool scales = position_info_.embeds && options_.embedding_scale == "root_width";
+  const double scale = scales ? std::sqrt(static_cast<double>(options_.width)) : 1.0;
   Var x = embedding(tokens, batch, length, embedding_, scale);
   if (position_info_.embeds) x = positions_.front()->embed(x, terms.mask.first);
   x = dropout(x, keys.next(options_.dropout));

@@ -99,11 +99,11 @@ class Task {
 };
 
 /// The score that a task's source reports of it, and by which models are ranked: labels predicted
-/// right, examples whose every label is, or the loss of a task of bytes.
-enum class TaskScore : uint8_t { accuracy, exact_match, bits_per_byte };
-/// "accuracy", "exact_match", "bits_per_byte".
+/// right, examples whose every label is, the loss of a task of bytes in bits, or the loss.
+enum class TaskScore : uint8_t { accuracy, exact_match, bits_per_byte, loss };
+/// "accuracy", "exact_match", "bits_per_byte", "loss".
 constexpr std::string_view task_score_name(TaskScore score) {
-  constexpr std::string_view kNames[] = {"accuracy", "exact_match", "bits_per_byte"};
+  constexpr std::string_view kNames[] = {"accuracy", "exact_match", "bits_per_byte", "loss"};
   return kNames[static_cast<size_t>(score)];
 }
 

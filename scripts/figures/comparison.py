@@ -170,7 +170,7 @@ def left_out_note(comparison: dict) -> str:
 def score_kinds(comparison: dict) -> list[str]:
     """The scores that tell most: those by which the trained models' tasks rank them."""
     kinds = [primary(line) for line in chosen_lines(comparison) if score_points(line, primary(line))]
-    return [kind for kind in ("bits_per_byte", "accuracy", "exact_match") if kind in kinds]
+    return [kind for kind in ("bits_per_byte", "loss", "accuracy", "exact_match") if kind in kinds]
 
 
 def score_name(kind: str) -> str:

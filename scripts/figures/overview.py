@@ -242,11 +242,13 @@ def draw_scores(axes, data: dict, groups: dict) -> None:
         draw_curves(axes, data, groups)
         return
     in_bits = "bits_per_byte" in data and np.isfinite(data["bits_per_byte"]).any()
-    trained_runs = data["train_length"] > 0
-    exact = set(data["score"][trained_runs]) == {"exact_match"} if "score" in data else False
-    name = "bits_per_byte" if in_bits else "exact_match" if exact else "accuracy"
+    scored = np.isfinite(data["loss"]).any(axis=1) if "loss" in data else data["train_length"] > 0
+    primary = set(data["score"][scored]) if "score" in data else set()
+    in_nats = primary == {"loss"}
+    name = ("bits_per_byte" if in_bits else "loss" if in_nats else
+            "exact_match" if primary == {"exact_match"} else "accuracy")
     title = {"bits_per_byte": "Bits per byte on held-out text", "exact_match": "Exact match",
-             "accuracy": "Accuracy"}[name]
+             "accuracy": "Accuracy", "loss": "Loss on held-out tokens, nats"}[name]
     ends, lengths, limited = [], set(), False
     for number, (label, indices) in enumerate(groups.items()):
         colour, marker = look(number)
@@ -258,12 +260,12 @@ def draw_scores(axes, data: dict, groups: dict) -> None:
         ends.append((xs[-1], middle[-1], label, colour))
         lengths.update(xs)
         ceiling_xs, ceiling, *_ = scores(data, indices, "ceiling")
-        if (ceiling < 1).any() and not in_bits:
+        if (ceiling < 1).any() and not in_bits and not in_nats:
             axes.plot(ceiling_xs, ceiling, color=colour, linewidth=1, linestyle=(0, (5, 3)))
             limited = True
     if not ends:
         axes.axis("off")
-        axes.text(0.5, 0.5, "no run of this file was trained", ha="center", color="#6f6f6f",
+        axes.text(0.5, 0.5, "no run of this file was scored", ha="center", color="#6f6f6f",
                   transform=axes.transAxes)
         return
     finish_axes(axes, title + (" (dashed: ceiling)" if limited else ""),
@@ -272,7 +274,7 @@ def draw_scores(axes, data: dict, groups: dict) -> None:
         for context, bits in zip(data["context"], np.nanmedian(data["ngram_bits_per_byte"], axis=0)):
             axes.axhline(bits, color="#9a9a9a", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
             ends.append((np.inf, bits, f"{context}-byte n-gram", "#6f6f6f"))
-    if in_bits:
+    if in_bits or in_nats:
         axes.margins(y=0.12)  # room for the word 'trained'
     else:
         axes.set_ylim(-0.03, 1.15)

@@ -8,6 +8,7 @@ from figures.sweep_config import settings_of
 
 # These decide which runs train, and nothing of a run that does or does not: no part of its id either.
 SAYS_WHO_TRAINS = ("train.lengths", "train.seeds")
+WEIGHTS = "model.weights"  # a path without .file
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Pairing:
 def all_settings(data: xarray.Dataset) -> list[dict[str, str]]:
     """What a run was asked to be; paths say nothing of it, the text's hash does."""
     return [{key: value for key, value in settings_of(str(config)).items()
-             if not key.endswith(".file") and key not in SAYS_WHO_TRAINS} for config in data["config"].values]
+             if not key.endswith(".file") and key not in (*SAYS_WHO_TRAINS, WEIGHTS)}
+            for config in data["config"].values]
 
 
 def agree(one: dict[str, str], other: dict[str, str]) -> bool:
