@@ -103,6 +103,7 @@ TEST(Generation, PromptsOfABatchGiveWhatEachAloneGives) {
         const Generated alone = generate(model, one_of(prompts, row), options).front();
         EXPECT_EQ(alone.tokens, together[row].tokens);
         EXPECT_EQ(alone.ended, together[row].ended);
+        EXPECT_EQ(alone.log_probability, together[row].log_probability);
       }
     }
   }

@@ -73,7 +73,7 @@ void parallel_multiply(int64_t m, int64_t n, int64_t k, float alpha, MatrixView 
   count_flops(2 * m * n * k);
   // The library copies both operands of every tile: larger ones share that.
   constexpr int64_t kOurTile = 256, kLibraryTile = 1024;
-  // A single row goes the way of many: a sequence decodes alike alone and in a batch.
+  // A single row goes the way of a few: a sequence decodes alike alone and beside others.
   const bool ours = is_narrow(m, n, k, b);
   const auto product = ours ? tile_multiply : library_multiply;
   const Tile tile = tile_for(m, n, ours ? kOurTile : kLibraryTile);

@@ -1,5 +1,5 @@
-// One row times a matrix, as a token that is decoded meets keys, values and weights: every element
-// of the matrix is read once and nothing is copied. On the calling thread; nothing is counted.
+// One row times a matrix, as a token that is decoded meets keys and values: every element of the
+// matrix is read once and nothing is copied. On the calling thread; nothing is counted.
 #pragma once
 #include "kernels/multiply.h"
 

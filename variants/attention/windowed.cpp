@@ -47,16 +47,36 @@ class Windowed final : public Attention {
         .out;
   }
 
-  /// The last window's keys and values: position p in slot p % slots.
+  /// The keys and values that a next token sees: position p in slot p % slots.
   DecodeState begin_decode(int64_t batch, int64_t max_tokens) const override {
-    const int64_t slots = std::min(window_, max_tokens);
+    const int64_t slots = std::min(window_ - 1, max_tokens);
     const Shape shape = {batch, slots, sizes_.key_value_heads, sizes_.head_width};
     return {Tensor(shape, Tag::state), Tensor(shape, Tag::state)};
   }
 
+  // What is remembered of each row, then its new tokens, are a sequence of their own: only
+  // distances matter.
   Var extend(DecodeState& state, const AttentionInput& in) const override {
-    const bool in_any_order = in.q.extent(1) == 1 && in.bias == nullptr;
-    return in_any_order ? extend_by_one(state, in) : extend_in_order(state, in);
+    const int64_t batch = in.q.extent(0), tokens = in.q.extent(1), slots = state[0].extent(1);
+    std::vector<int64_t> remembered, keys;
+    for (int64_t b = 0; b < batch; ++b) {
+      remembered.push_back(std::min(in.mask.position(b, 0), slots));
+      keys.push_back(remembered.back() + tokens_taken(in.mask, b, tokens));
+    }
+    AttentionInput local = in;
+    local.k = Var(recent_rows(state[0], in.k, in.mask, remembered));
+    local.v = Var(recent_rows(state[1], in.v, in.mask, remembered));
+    local.mask = {true, remembered, keys};
+    store_rows(in.k, in.mask, state[0]);
+    store_rows(in.v, in.mask, state[1]);
+    if (tokens > 1) return attend(local);
+    // One query sees all that is there: a panel of queries would be all but empty.
+    return dense_attention(local.q, local.k, local.v,
+                           {.mask = local.mask,
+                            .bias = local.bias,
+                            .dropout = local.dropout,
+                            .scale = scale_,
+                            .keys = local.k.extent(1)});
   }
 
   template <class Scalar>
@@ -76,54 +96,17 @@ class Windowed final : public Attention {
   static AttentionCost cost(const AttentionSizes& sizes, const Options& options) {
     AttentionCost cost = tiled_attention_cost(sizes, options.window);
     const int64_t row = sizes.batch * sizes.key_value_heads * sizes.head_width;
-    cost.state_bytes = 2 * ledger_bytes(4 * std::min(options.window, sizes.keys) * row);
+    cost.state_bytes = 2 * ledger_bytes(4 * std::min(options.window - 1, sizes.keys) * row);
+    // Keys and values of the window and the new tokens are copied together.
     AttentionSizes recent = sizes;
     recent.keys = sizes.queries + std::min(options.window - 1, sizes.keys - sizes.queries);
-    if (sizes.queries == 1) {
-      cost.extend = dense_attention_cost(recent, /*softmax=*/true).extend;
-      return cost;
-    }
-    // Keys and values of the window and the new tokens are copied together.
-    cost.extend = tiled_extend_cost(recent, options.window);
+    cost.extend = sizes.queries == 1 ? dense_attention_cost(recent, /*softmax=*/true).extend
+                                     : tiled_extend_cost(recent, options.window);
     cost.extend.workspace_bytes += 2 * ledger_bytes(4 * recent.keys * row);
     return cost;
   }
 
  private:
-  // A softmax does not ask for the order of its keys: the slots that are taken are those it sees.
-  Var extend_by_one(DecodeState& state, const AttentionInput& in) const {
-    store_rows(in.k, in.mask, state[0]);
-    store_rows(in.v, in.mask, state[1]);
-    const int64_t batch = in.q.extent(0), slots = state[0].extent(1);
-    std::vector<int64_t> keys;
-    for (int64_t b = 0; b < batch; ++b) {
-      keys.push_back(std::min(in.mask.position(b, 0) + tokens_taken(in.mask, b, 1), slots));
-    }
-    return dense_attention(in.q, Var(state[0]), Var(state[1]),
-                           {.mask = {false, {}, keys},
-                            .dropout = in.dropout,
-                            .scale = scale_,
-                            .keys = *std::max_element(keys.begin(), keys.end())});
-  }
-
-  // What is remembered of each row, then its new tokens, are a sequence of their own: only
-  // distances matter.
-  Var extend_in_order(DecodeState& state, const AttentionInput& in) const {
-    const int64_t batch = in.q.extent(0), tokens = in.q.extent(1);
-    std::vector<int64_t> remembered, keys;
-    for (int64_t b = 0; b < batch; ++b) {
-      remembered.push_back(std::min(in.mask.position(b, 0), window_ - 1));
-      keys.push_back(remembered.back() + tokens_taken(in.mask, b, tokens));
-    }
-    AttentionInput local = in;
-    local.k = Var(recent_rows(state[0], in.k, in.mask, remembered));
-    local.v = Var(recent_rows(state[1], in.v, in.mask, remembered));
-    local.mask = {true, remembered, keys};
-    store_rows(in.k, in.mask, state[0]);
-    store_rows(in.v, in.mask, state[1]);
-    return attend(local);
-  }
-
   // [B, most remembered + T, G, D]: the remembered rows in order, then the new ones.
   static Tensor recent_rows(const Tensor& ring, const Var& rows, const AttentionMask& mask,
                             std::span<const int64_t> remembered) {
