@@ -205,6 +205,15 @@ TEST(Comparison, FailedRunsAreShownAndNotFitted) {
   EXPECT_NE(text.find("12, 2 not ok"), std::string::npos);
 }
 
+TEST(Comparison, EverySentenceNamesItsQuantity) {
+  const Comparison found = compare_table(sample_table(quadratic_study()), "results.h5");
+  ASSERT_FALSE(found.crossovers.empty());
+  for (const PairCrossover& pair : found.crossovers) {
+    EXPECT_THAT(pair.sentence, Not(HasSubstr("  "))) << quantity_info(pair.quantity).name;
+    EXPECT_THAT(pair.sentence, Not(HasSubstr("in in"))) << quantity_info(pair.quantity).name;
+  }
+}
+
 TEST(Comparison, FilesWithoutDecodingAreRead) {
   Table table = sample_table(quadratic_study());
   std::erase_if(table.columns, [](const Column& column) {

@@ -304,7 +304,7 @@ TEST_F(Program, RunsEncodersAndGroupedHeads) {
 
 TEST_F(Program, MeasuresTheDecodingAlone) {
   const std::string sweep = " --results r --length 8,16 --repeats 2 --threads 1 --measure ";
-  const auto plan = nlohmann::json::parse(run("plan --json" + sweep + "decoding").out);
+  const auto plan = nlohmann::json::parse(run("plan --json" + sweep + "decoding,all").out);
   for (const auto& planned : plan["runs"]) EXPECT_GT(planned["seconds"], 0) << planned;
   ASSERT_EQ(run("run" + sweep + "decoding,all").exit_code, 0);
   const Table table = read_table(folder_ / "r/sweep.h5");
@@ -326,6 +326,18 @@ TEST_F(Program, MeasuresTheDecodingAlone) {
       EXPECT_EQ(known(column, row), !decoding) << column;
     }
   }
+}
+
+TEST_F(Program, MeasuresTheDecodingAloneAndTrains) {
+  const std::string sweep =
+      " --results r --length 8 --repeats 1 --threads 1 --measure decoding --train.steps 3 ";
+  EXPECT_GT(nlohmann::json::parse(run("plan --json" + sweep).out)["runs"][0]["seconds"], 0);
+  const Outcome encoder = run("run" + sweep + "--task copy --model.kind decoder,encoder");
+  EXPECT_EQ(encoder.exit_code, 0) << encoder.err;
+  const Table table = read_table(folder_ / "r/sweep.h5");
+  EXPECT_EQ(std::get<Column::Integers>(table.find("train_steps")->values)[0], 3);
+  EXPECT_EQ(std::get<Column::Texts>(table.find("status_reason")->values)[1],
+            "measure = decoding times nothing else, and encoder does not decode");
 }
 
 TEST_F(Program, ComparesTheDecodingAlone) {

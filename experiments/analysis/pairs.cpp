@@ -22,6 +22,8 @@ std::string_view quantity_words(Quantity quantity) {
       "decoding time",
       "attention's decoding FLOPs",
       "memory of decoding",
+      "attention's time for the prompt",
+      "time for the prompt",
   };
   return kWords[static_cast<size_t>(quantity)];
 }

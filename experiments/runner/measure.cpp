@@ -76,8 +76,10 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
   MemoryLedger& ledger = MemoryLedger::instance();
   const auto seed = static_cast<uint64_t>(config.run.seed);
   const Batch batch = task.measured_batch(seed, config.run.batch, config.run.length);
+  const bool all = config.run.measure == "all";
   // At a learning rate of 0 a step costs what it costs and changes nothing.
-  AdamW optimizer(model.parameters(), {});
+  std::optional<AdamW> optimizer;
+  if (all) optimizer.emplace(model.parameters(), AdamWOptions{});
   const auto forward = [&] { batch_loss(model, batch, ForwardPass{}); };
   const auto step = [&](const std::function<void()>& between) {
     forward_backward(
@@ -85,10 +87,9 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
         {.training = true, .seed = seed, .checkpoint_layers = config.train.checkpoint == "layer"},
         between);
     const double norm = gradient_norm(model.parameters());
-    optimizer.step(0.0, norm > 1 ? 1 / norm : 1.0);
+    optimizer->step(0.0, norm > 1 ? 1 / norm : 1.0);
     model.clear_gradients();
   };
-  const bool all = config.run.measure == "all";
   // Once without timing: memory enters the pool, caches and branch predictors warm up.
   if (all) {
     ledger.reset_peaks();

@@ -203,9 +203,9 @@ void add_cost(TableBuilder& t, const RunConfig& config, const RunEnd& end, const
   t.table.dimensions["repeat"] = config.run.repeats;
   add_timing(t, "forward", "a forward pass in inference mode", padded(cost.forward, repeats));
   add_timing(t, "training_step", "a training step", padded(cost.training_step, repeats));
-  add_timing(t, "prefill", "taking all tokens but the last two, to decode on",
+  add_timing(t, "prefill", "taking all tokens but the last two, to decode on, without logits",
              padded(cost.prefill, repeats));
-  add_timing(t, "decode_step", "decoding the last token after the others",
+  add_timing(t, "decode_step", "decoding the last token after the one before it",
              padded(cost.decode_step, repeats));
   t.number("state_bytes", or_absent(cost.state_bytes), "byte",
            "held by decoding for rows of this length");

@@ -337,6 +337,12 @@ std::string why_refused(const RunConfig& config) {
   std::string reason =
       why_refused(config.model, config.patterns(), position_scheme(config.run.position).info);
   if (!reason.empty()) return reason;
+  const ModelPatterns patterns = config.patterns();
+  const AttentionPattern& last = config.model.has_source() ? patterns.decoder : patterns.self;
+  if (config.run.measure == "decoding" && !(config.model.causal() && decodes(last))) {
+    return fmt::format("measure = decoding times nothing else, and {} does not decode",
+                       config.model.causal() ? config.run.attention : config.model.kind);
+  }
   const TaskEntry& task = task_entry(config.run.task);
   if (config.model.has_source() && !task.make_source_form) {
     return fmt::format("{} has no source and target for an encoder_decoder", config.run.task);

@@ -48,13 +48,16 @@ double tokens(const WorkItem& item) {
 
 void SpeedProbe::add(const RunConfig& config, const PredictedRun& run) {
   for (const WorkItem& item : run.work) {
-    if (item.kind != WorkKind::training_step && config.run.measure == "all") continue;
+    // A step's piece times forward passes too.
+    const bool is_step = item.kind == WorkKind::training_step;
+    if (!is_step && config.run.measure == "all") continue;
     Piece piece{config, item.flops() * static_cast<double>(1 + kRepeats) * 4 / 3};
     piece.config.run.batch = item.batch;
     piece.config.run.length = item.length;
     piece.config.run.repeats = kRepeats;
+    piece.config.run.measure = is_step ? "all" : "decoding";
     piece.config.trains = false;
-    pieces_.try_emplace({model_of(config), item.batch, item.length}, piece);
+    pieces_.try_emplace({model_of(config), item.batch, item.length, item.kind}, piece);
   }
 }
 
@@ -70,7 +73,9 @@ void SpeedProbe::measure(double seconds) {
   for (const auto& [model, piece] : order) {
     const double so_far = seconds_since(start);
     // It would take longer than there is, at the pace up to now; one of each model is tried.
-    const bool is_first = !samples_.contains({model, WorkKind::forward});
+    const bool is_step = piece->config.run.measure == "all";
+    const bool is_first =
+        !samples_.contains({model, is_step ? WorkKind::training_step : WorkKind::forward});
     const bool too_long = flops > 0 && so_far * (1 + piece->flops / flops) > seconds;
     if (too_long && !is_first) continue;
     try_piece(model, *piece);

@@ -33,8 +33,8 @@ class SpeedProbe {
   void try_piece(const std::string& model, const Piece& piece);
   double item_seconds(const std::string& model, const WorkItem& item) const;
 
-  // by model, batch and length
-  std::map<std::tuple<std::string, int64_t, int64_t>, Piece> pieces_;
+  // by model, batch, length and the kind of work that it is for
+  std::map<std::tuple<std::string, int64_t, int64_t, WorkKind>, Piece> pieces_;
   std::map<Key, std::vector<Sample>> samples_;  // by rising work
   TaskCache tasks_;
   WorkPredictor predictor_;
