@@ -5,6 +5,7 @@
 
 #include "experiments/runner/grid.h"
 #include "experiments/runner/saved_model.h"
+#include "io/safetensors.h"
 #include "tests/build_paths.h"
 #include "tests/sweep_fixture.h"
 #include "train/score.h"
@@ -111,6 +112,36 @@ TEST_F(StartWeightsRun, NamesTheKeyThatDoesNotFit) {
   EXPECT_THAT(run("run --model.weights nothing").err, HasSubstr("nothing: found no such file"));
   EXPECT_THAT(run("run --eval.lengths 8").err,
               HasSubstr("expected train.steps above 0, or model.weights"));
+}
+
+TEST(StartWeights, LackNothingOfAVariantThatIsTheirOwn) {
+  const fs::path path =
+      fs::path(testing::TempDir()) / fmt::format("lacking_{}.safetensors", getpid());
+  const SafetensorsFile whole(kDecoder);
+  std::map<std::string, std::vector<float>> values;
+  std::map<std::string, SafetensorsArray> arrays;
+  for (const auto& [name, tensor] : whole.header().tensors) {
+    if (name == "layers.0.query.weight") continue;
+    arrays[name] = {tensor.shape, values[name] = whole.values(name)};
+  }
+  write_safetensors(path, arrays, whole.header().metadata);
+  const auto refusal = [&](const std::string& more) -> std::string {
+    try {
+      std::vector<std::string> arguments = {"--task=uniform", "--length=8",
+                                            "--model.weights=" + path.string()};
+      for (const std::string_view key : split_text(more, ' ')) arguments.emplace_back(key);
+      grid_of(arguments);
+      return "";
+    } catch (const UserError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_THAT(refusal("--repeats=1"), HasSubstr("found no 'layers.0.query.weight', expected"));
+  EXPECT_THAT(refusal("--attention=windowed"),
+              HasSubstr("attention: found windowed, whose 'layers.0.query.weight' the weights in"));
+  EXPECT_EQ(refusal("--attention=no_weights"), "") << "it has no queries";
+  EXPECT_EQ(refusal("--train.steps=1 --attention=windowed"), "");
+  fs::remove(path);
 }
 
 TEST(StartWeights, BytesEnterIdsAndPathsDoNot) {

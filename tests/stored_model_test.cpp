@@ -18,6 +18,7 @@
 namespace lengthwise {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -111,19 +112,26 @@ TEST(GoldenWeights, AHuggingFaceGpt2GivesItsLogitsWithEveryExactVariant) {
 
 TEST_F(StoredModels, ExportsWhatItReads) {
   for (const fs::path& from : {kGolden / "gpt2", kGolden / "decoder.safetensors"}) {
-    const fs::path file = folder_ / "out.safetensors", again = folder_ / "again.safetensors";
+    const std::string name = from.stem().string();
+    const fs::path file = folder_ / (name + ".safetensors");
+    const fs::path again = folder_ / (name + "_again.safetensors");
     export_model(from, file);
     const SavedModel saved = load_model(file);
     EXPECT_EQ(weights_of(*saved.model), weights_of(*load_model(from).model));
     EXPECT_EQ(saved.config.text(), load_model(from).config.text());
-    expect_logits(from.stem().string(), *saved.model);
+    expect_logits(name, *saved.model);
     export_model(file, again);  // and to the bit
     EXPECT_EQ(read_bytes(again), read_bytes(file));
   }
 }
 
-TEST_F(StoredModels, DoNotOverwriteWhatOthersWrote) {
-  const fs::path from = kGolden / "decoder.safetensors";
+TEST_F(StoredModels, ReplaceAnExportOfTheSameTrainingAlone) {
+  const fs::path from = folder_ / "trained.safetensors", other = folder_ / "other.safetensors";
+  Contents trained = contents(kGolden / "decoder.safetensors");
+  trained.metadata["run_id"] = "1";
+  write(from, trained);
+  trained.metadata["run_id"] = "2";
+  write(other, trained);
   const auto refused = [&](const fs::path& file) -> std::string {
     try {
       export_model(from, file);
@@ -135,12 +143,28 @@ TEST_F(StoredModels, DoNotOverwriteWhatOthersWrote) {
   const fs::path ours = folder_ / "a.safetensors", theirs = folder_ / "b.safetensors";
   EXPECT_EQ(refused(ours), "");
   EXPECT_EQ(refused(ours), "");
+  constexpr const char* kNone = "b.safetensors: found a file that is no export of this training";
   write_bytes(theirs, "mine");
-  EXPECT_THAT(refused(theirs), HasSubstr("b.safetensors: found a file that lengthwise did not"));
+  EXPECT_THAT(refused(theirs), HasSubstr(kNone));
   fs::copy(kGolden / "gpt2" / kGpt2Weights, theirs, fs::copy_options::overwrite_existing);
-  EXPECT_THAT(refused(theirs), HasSubstr("b.safetensors: found a file that lengthwise did not"));
+  EXPECT_THAT(refused(theirs), HasSubstr(kNone));
+  fs::copy(other, theirs, fs::copy_options::overwrite_existing);
+  EXPECT_THAT(refused(theirs), HasSubstr(kNone));
+  write_bytes(folder_ / "c.safetensors.tmp", "mine");
+  EXPECT_THAT(refused(folder_ / "c.safetensors"), HasSubstr("c.safetensors.tmp: found a file"));
+  EXPECT_EQ(read_bytes(folder_ / "c.safetensors.tmp"), "mine");
   EXPECT_THAT(refused(folder_ / "a.pt"), HasSubstr("expected a name that ends in .safetensors"));
   EXPECT_THAT(refused(folder_ / "none" / "a.safetensors"), HasSubstr("cannot be written"));
+}
+
+TEST_F(StoredModels, ExportNoPathOfThisMachine) {
+  const fs::path from = folder_ / "trained.safetensors", to = folder_ / "out.safetensors";
+  Contents trained = contents(kGolden / "decoder.safetensors");
+  trained.metadata["config"] += "model.weights = /home/me/secret.h5\n";
+  write(from, trained);
+  export_model(from, to);
+  EXPECT_THAT(contents(to).metadata["config"],
+              AllOf(HasSubstr("model.width = 12\n"), Not(HasSubstr("secret"))));
 }
 
 TEST_F(StoredModels, RefuseAFileThatIsNotWholeOrOfAnotherModel) {

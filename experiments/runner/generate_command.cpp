@@ -38,11 +38,11 @@ class Printer {
   void answer_came(size_t prompt, const Answer& answer) {
     if (options_.json) return;
     const Generated& best = answer.best;
+    texts_[prompt] = (wrote_ ? "" : saved_.text.text(best.tokens)) + "\n";
+    for (; next_ < texts_.size() && !texts_[next_].empty(); ++next_) write(texts_[next_]);
     if (!best.ended && saved_.text.end >= 0) {
       fmt::print(stderr, "prompt {}: no end within {} tokens\n", prompt + 1, best.tokens.size());
     }
-    texts_[prompt] = (wrote_ ? "" : saved_.text.text(best.tokens)) + "\n";
-    for (; next_ < texts_.size() && !texts_[next_].empty(); ++next_) write(texts_[next_]);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 
 #include "base/check.h"
 #include "base/config_keys.h"
@@ -73,6 +74,15 @@ void add_vocabulary(int64_t vocabulary, OptionValues& values) {
   }
 }
 
+// The same in every role, options included: then each weight of one has its place in the other.
+bool has_variants_of(const RunConfig& a, const RunConfig& b) {
+  const auto roles = [](const RunConfig& c) {
+    return std::tie(c.run.attention, c.run.decoder_attention, c.run.cross_attention,
+                    c.attention_options, c.decoder_options, c.cross_options);
+  };
+  return roles(a) == roles(b);
+}
+
 bool has_positions(const std::vector<Parameter>& parameters) {
   return std::any_of(parameters.begin(), parameters.end(), [](const Parameter& parameter) {
     return parameter.name.starts_with("position.");
@@ -128,7 +138,14 @@ void StartWeights::check_fit(const RunConfig& asked, const Task& task) const {
     user_error("position: found {}, expected {}: the weights in '{}' have {} of positions",
                config.run.position, position, path, stores_positions ? "a table" : "no table");
   }
-  check_weights(model, *stored_, /*variants_may_differ=*/true);
+  check_weights(model, *stored_, !has_variants_of(config, config_));
+  for (const Parameter& parameter : model.parameters()) {
+    if (config.trains || stored_->shapes.contains(parameter.name)) continue;
+    user_error(
+        "attention: found {}, whose '{}' the weights in '{}' lack, expected train.steps above 0, "
+        "to learn it",
+        config.run.attention, parameter.name, path);
+  }
 }
 
 uint64_t StartWeights::hashed_with(uint64_t data_hash) const {
@@ -137,7 +154,11 @@ uint64_t StartWeights::hashed_with(uint64_t data_hash) const {
 }
 
 void start_from_weights(const RunConfig& config, Transformer& model) {
-  if (!config.run.weights.empty()) set_weights(model, open_stored_model(config.run.weights));
+  if (config.run.weights.empty()) return;
+  // The file may be another one since the sweep was checked against it.
+  const StoredModel stored = open_stored_model(config.run.weights);
+  check_weights(model, stored, !has_variants_of(config, resolve_run(stored.values)));
+  set_weights(model, stored);
 }
 
 }  // namespace lengthwise
