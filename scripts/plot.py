@@ -6,6 +6,8 @@ Wrong use is one line on stderr and exit code 2.
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from figures import accuracy, comparison, depths, lengths, memory, overview, pareto, parts, scaling, settings
 from figures.comparison import Parser, UserError
 
@@ -31,6 +33,10 @@ def draw(arguments) -> list[Path]:
         raise UserError(f"--against: found --figure {arguments.figure}, expected --figure settings")
     if arguments.figure is None:
         data = overview.read_results(arguments.file)
+        if not np.isfinite(data["training_step_seconds"]).any():  # measure = decoding
+            drawn = scaling.draw_decoding(comparison.compare(arguments.file, arguments.program), stem)
+            if drawn:
+                return drawn
         data = overview.with_chosen_scores(data, arguments.file, arguments.program)
         return overview.draw(data, stem)
     names = [*FIGURES, *OF_ROWS] if arguments.figure == "all" else [arguments.figure]

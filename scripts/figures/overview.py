@@ -187,7 +187,11 @@ def open_marks(axes, data: dict, groups: dict) -> None:
 
 def draw_cost(axes, data: dict, groups: dict, title: str, read, formatter, log_base=10,
               dashed=None) -> None:
-    if all(read(indices)[0].size <= 1 for indices in groups.values()):
+    sizes = [read(indices)[0].size for indices in groups.values()]
+    if not any(sizes):
+        axes.axis("off")
+        return
+    if max(sizes) <= 1:
         draw_bars(axes, groups, title.replace(" (dotted: whole model)", ""), read, formatter)
         return
     curves, ends, lengths = [], [], set()
@@ -204,9 +208,6 @@ def draw_cost(axes, data: dict, groups: dict, title: str, read, formatter, log_b
         curves.append((xs, middle))
         ends.append((xs[-1], middle[-1], label, colour))
         lengths.update(xs)
-    if not curves:
-        axes.axis("off")
-        return
     lengths.update(length for indices in groups.values() for length in failures(data, indices))
     slope_guides(axes, curves)
     finish_axes(axes, title, sorted(lengths), log_base, formatter)

@@ -64,7 +64,7 @@ class CannotJudge(Exception):
 def passes_at(level: float, points: list[tuple[float, float]], what: str) -> float:
     """The length at which (length, value) rise past a level, along a straight line on logarithmic axes."""
     for (shorter, low), (longer, high) in zip(points, points[1:]):
-        if low < level <= high:
+        if 0 < low < level <= high:
             return shorter * (longer / shorter) ** (math.log(level / low) / math.log(high / low))
     raise CannotJudge(f"{what} does not pass {level:g} in the lengths measured")
 

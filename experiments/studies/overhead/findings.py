@@ -1,4 +1,4 @@
-"""What the overhead study found; scripts/reproduce judges it."""
+"""What the overhead study must find, not yet run; scripts/reproduce judges it."""
 
 from reproduction import at_least, at_most, between, finding, passes_at
 

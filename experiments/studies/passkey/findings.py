@@ -1,4 +1,4 @@
-"""What the passkey study found; scripts/reproduce judges it."""
+"""What the passkey study must find, not yet run; scripts/reproduce judges it."""
 
 from reproduction import at_least, at_most, finding
 

@@ -18,5 +18,5 @@ FINDINGS = [
     finding("An encoder_decoder reverses and sorts 31 letters (exact match)", lambda rows: exact_match(rows, 32),
             at_least(0.99), quick=at_least(0.9)),
     finding("and, trained at one length alone, answers nothing at half of it", lambda rows: exact_match(rows, 16),
-            at_most(0.1)),
+            at_most(0.01)),
 ]
