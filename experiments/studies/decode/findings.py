@@ -34,7 +34,7 @@ FINDINGS = [
             lambda rows: exponents(rows, "decode_step_attention_seconds", GROWING), between(0.85, 1.2),
             quick=between(0.6, 1.7)),
     finding("or do not",
-            lambda rows: exponents(rows, "decode_step_attention_seconds", ["linear", "short_conv"]),
+            lambda rows: exponents(rows, "decode_step_attention_seconds", FLAT),
             between(-0.15, 0.15), quick=between(-0.4, 0.4)),
     finding("A token takes longer after the longest context than after 1,024, by",
             lambda rows: later_over_earlier(rows, GROWING, 1024), at_least(10), quick=at_least(2)),
