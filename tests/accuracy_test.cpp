@@ -176,6 +176,14 @@ TEST(LearningRates, ChooseTheFewerBits) {
   EXPECT_THAT(notes, ElementsAre(HasSubstr("flatter")));
 }
 
+TEST(LearningRates, AreChosenOnAllLengthsOfTheTestWithinThatOfTraining) {
+  auto lines = two_rates({trained(0, {{32, 0.2}, {64, 0.5}, {128, 0.9}})},
+                         {trained(0, {{32, 0.8}, {64, 0.4}, {128, 0.1}})});
+  std::vector<std::string> notes;
+  choose_learning_rates(lines, {"full", "full"}, notes);
+  EXPECT_TRUE(lines[1].chosen) << "the mean of 0.8 and 0.4 is above that of 0.2 and 0.5";
+}
+
 TEST(LearningRates, OfDifferentVariantsDoNotCompete) {
   auto lines = two_rates({trained(0, {{64, 0.6}})}, {trained(0, {{64, 0.7}})});
   std::vector<std::string> notes;

@@ -173,11 +173,20 @@ std::vector<ScoreLine> score_lines(std::span<const RunRecord* const> records, si
 
 namespace {
 
-// Higher is better; lowest where the seed did not get that far.
+// The mean over what was tested within the length of training, where sizes may be mixed: one alone
+// may be beyond any rate. Higher is better; lowest where the seed did not get that far.
 double merit(const ScoreLine& line, int64_t seed) {
   for (const SeedScore& score : line.seeds) {
     if (score.seed != seed) continue;
-    const double value = score_at(score.scores.of(line.primary), line.train_length);
+    const NumberByLength& scores = score.scores.of(line.primary);
+    const auto within = std::distance(scores.begin(), scores.upper_bound(line.train_length));
+    double value = score_at(scores, line.train_length);
+    if (std::isfinite(value) && within > 0) {
+      value = 0;
+      for (auto at = scores.begin(); at != std::next(scores.begin(), within); ++at) {
+        value += at->second / static_cast<double>(within);
+      }
+    }
     return line.less_is_better() ? -value : value;
   }
   return -std::numeric_limits<double>::infinity();

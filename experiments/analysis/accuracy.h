@@ -82,9 +82,10 @@ struct ScoreLine {
 std::vector<ScoreLine> score_lines(std::span<const RunRecord* const> records, size_t group);
 
 /// Of lines of one variant and length that differ in the learning rate alone (`families` gives each
-/// line's), the one that is best at its training length on the lowest seed is chosen; that seed is
-/// then left out of all of them, where there are others. A rate that this seed alone was trained
-/// with is not chosen where another has seeds to report. Says so in the notes.
+/// line's), the one that is best on the lowest seed is chosen, on average over the test lengths up
+/// to its training length; that seed is then left out of all of them, where there are others. A
+/// rate that this seed alone was trained with is not chosen where another has seeds to report. Says
+/// so in the notes.
 void choose_learning_rates(std::vector<ScoreLine>& lines, const std::vector<std::string>& families,
                            std::vector<std::string>& notes);
 
