@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/sweep_fixture.h"
+#include "tests/checkpoint_fixture.h"
 
 namespace lengthwise {
 namespace {
@@ -13,40 +13,19 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class AttendCommand : public SweepTest {
+class AttendCommand : public CheckpointTest {
  protected:
-  // A training of three steps; the path of what it kept, below the test's folder.
-  std::string trained(const std::string& results, const std::string& keys) const {
-    const Outcome outcome = run(fmt::format(
-        "run --results {} --length 8 --repeats 1 --threads 1 --model.width 8 --model.heads 2 "
-        "--model.initial_deviation 0.5 --train.steps 3 --train.batch 2 --eval.examples 4 {}",
-        results, keys));
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    return fs::relative(file_in(results + "/checkpoints", ".last.h5"), folder_).string();
-  }
+  AttendCommand() : CheckpointTest("attend") {}
+
   std::string decoder(const std::string& attention = "full") const {
     return trained(
         "d",
         "--task copy --position learned --position.learned.longest 12 --attention " + attention);
   }
-  std::string encoder_decoder() const {
-    return trained("e", "--model.kind encoder_decoder --task reverse");
-  }
-  Outcome attend(const std::string& checkpoint, const std::string& options) const {
-    return run(fmt::format("attend --checkpoint '{}' {}", checkpoint, options));
-  }
   nlohmann::json attended(const std::string& checkpoint, const std::string& options) const {
-    const Outcome outcome = attend(checkpoint, options + " --json");
+    const Outcome outcome = on(checkpoint, options + " --json");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     return nlohmann::json::parse(outcome.out);
-  }
-  void expect_refused(const std::string& checkpoint, const std::string& options,
-                      const std::string& message) const {
-    const Outcome outcome = attend(checkpoint, options);
-    EXPECT_EQ(outcome.exit_code, 2) << options;
-    EXPECT_EQ(outcome.out, "") << options;
-    EXPECT_THAT(outcome.err, HasSubstr("lengthwise: " + message)) << options;
-    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
   }
   Table written() const { return read_table(folder_ / "a.h5"); }
 };
@@ -58,10 +37,10 @@ const Values& values_of(const Table& table, const std::string& name) {
 
 TEST_F(AttendCommand, SummarisesEveryHead) {
   const std::string checkpoint = decoder();
-  const Outcome text = attend(checkpoint, "--input abc");
+  const Outcome text = on(checkpoint, "--input abc");
   EXPECT_EQ(text.exit_code, 0) << text.err;
   EXPECT_THAT(text.out, HasSubstr("input abc\n"));
-  EXPECT_EQ(std::ranges::count(attend(checkpoint, "--input abc --layer 1 --head 0").out, '\n') + 3,
+  EXPECT_EQ(std::ranges::count(on(checkpoint, "--input abc --layer 1 --head 0").out, '\n') + 3,
             std::ranges::count(text.out, '\n'));
   const auto json = attended(checkpoint, "--input abc --target cb");
   const auto& input = json["inputs"].at(0);
@@ -85,7 +64,7 @@ TEST_F(AttendCommand, SummarisesEveryHead) {
 
 TEST_F(AttendCommand, WritesTheWeightsOfEveryPair) {
   const std::string checkpoint = decoder();
-  ASSERT_EQ(attend(checkpoint, "--input abc --input z -o a.h5").exit_code, 0);
+  ASSERT_EQ(on(checkpoint, "--input abc --input z -o a.h5").exit_code, 0);
   const Table table = written();
   EXPECT_EQ(table.attributes.at("title"), "Lengthwise attention");
   EXPECT_THAT(table.find("weights")->dimensions,
@@ -109,7 +88,7 @@ TEST_F(AttendCommand, WritesTheWeightsOfEveryPair) {
   EXPECT_THAT(values_of<Column::Texts>(table, "input"), ElementsAre("abc", "z"));
   EXPECT_THAT(values_of<Column::Texts>(table, "config").at(0), HasSubstr("task = copy\n"));
   // Over a file of its own kind it writes, and over nothing else.
-  EXPECT_EQ(attend(checkpoint, "--input abc -o a.h5 --layer 1 --head 1").exit_code, 0);
+  EXPECT_EQ(on(checkpoint, "--input abc -o a.h5 --layer 1 --head 1").exit_code, 0);
   EXPECT_EQ(written().dimensions.at("layer"), 1);
   EXPECT_THAT(values_of<Column::Integers>(written(), "head"), ElementsAre(1));
   EXPECT_THAT(run("compare a.h5").err, HasSubstr("lengthwise: a.h5: "));
@@ -142,9 +121,10 @@ TEST_F(AttendCommand, SaysWhereThereAreNoWeights) {
   EXPECT_THAT(layers[0]["why_none"].get<std::string>(), HasSubstr("does not mix the values"));
   EXPECT_TRUE(layers[0]["heads"].empty());
   EXPECT_EQ(layers[1]["heads"].size(), 2U);
-  EXPECT_THAT(attend(checkpoint, "--input abc").out,
+  EXPECT_THAT(on(checkpoint, "--input abc").out,
               HasSubstr("decoder layer 0: no weights: short_conv does not mix"));
-  for (const double value : values_of<Column::Numbers>(written(), "rollout")) {
+  const Table table = written();
+  for (const double value : values_of<Column::Numbers>(table, "rollout")) {
     EXPECT_TRUE(std::isnan(value)) << "of a layer over one that has no weights";
   }
 }

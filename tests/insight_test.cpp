@@ -112,9 +112,9 @@ TEST(Rollout, IsTheProductOfHalvesOfTheResidualStream) {
   const std::vector<double> once = roll_out(std::vector{head, head}, {});
   EXPECT_THAT(once, ElementsAre(1, 0, 0, 0.25, 0.75, 0, 0.125, 0.125, 0.75));
   const std::vector<double> twice = roll_out(std::vector{head}, once);
-  EXPECT_THAT(twice,
-              Pointwise(DoubleNear(1e-12), {1, 0, 0, 0.4375, 0.5625, 0, 0.125 + 0.03125 + 0.09375,
-                                            0.09375 + 0.09375, 0.5625}));
+  // The last row: 0.125 + 0.125 * 0.25 + 0.75 * 0.125, 0.125 * 0.75 + 0.75 * 0.125, 0.75^2.
+  const std::vector<double> expected = {1, 0, 0, 0.4375, 0.5625, 0, 0.25, 0.1875, 0.5625};
+  EXPECT_THAT(twice, Pointwise(DoubleNear(1e-12), expected));
   // A query that gives no weight, and one of padding, stay themselves.
   EXPECT_THAT(roll_out(std::vector<HeadWeights>{{std::vector<double>(4, 0.0), 2, 2,
                                                  std::vector<int64_t>{1, 0}}},

@@ -43,7 +43,7 @@ def draws_every_head_with_its_tokens(file: Path, folder: Path) -> None:
     # Two encoder layers, the decoder's second, two cross; rollout of the encoder alone.
     assert svg.count(">head 0<") == 5 and svg.count(">head 1<") == 5, svg.count(">head 0<")
     assert svg.count(">rollout<") == 2, svg.count(">rollout<")
-    for text in ["encoder layer 0, full", "decoder layer 1, full", "cross layer 1, full", "query", "key", "weight",
+    for text in ["encoder layer 0, full", "decoder layer 1, full", "cross layer 1, full", "query", "key", "weight; white: none",
                  "e", "&lt;27&gt;"]:
         assert f">{text}<" in svg, f"the figure does not say '{text}'"
     image = matplotlib.image.imread(folder / "a.png")

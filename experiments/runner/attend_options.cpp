@@ -15,36 +15,26 @@ using Options = AttendOptions;
 using Text = const std::string&;
 
 const ValueOptions<Options>& value_options() {
-  static const ValueOptions<Options> kOptions = {
-      {"--checkpoint",
-       {"FILE", "what a training kept: RESULTS/checkpoints/ID.last.h5 or ID.best.h5",
-        [](Options& o, Text, Text text) { o.checkpoint = text; }}},
-      {"--input",
-       {"TEXT", "what the model reads, as its task writes it; may come several times",
-        [](Options& o, Text, Text text) { o.inputs.push_back(text); }}},
-      {"--target",
-       {"TEXT",
-        "what it reads after that, as `generate` writes it; one for each input; if absent an "
-        "encoder_decoder writes its own",
-        [](Options& o, Text, Text text) { o.targets.push_back(text); }}},
-      {"-o",
-       {"FILE", "the weights of every pair, with all that is known of them, in HDF5",
-        [](Options& o, Text, Text text) { o.output = text; }}},
-      {"--layer",
-       {"N", "this layer alone, from 0",
-        [](Options& o, Text key, Text text) {
-          o.layer = parse_integer(key, text, {0, kLargestSize});
-        }}},
-      {"--head",
-       {"N", "this head alone, from 0",
-        [](Options& o, Text key, Text text) {
-          o.head = parse_integer(key, text, {0, kLargestSize});
-        }}},
-      {"--threads",
-       {"N", "0, and if absent: every core this process may use",
-        [](Options& o, Text key, Text text) {
-          o.threads = parse_integer(key, text, {0, 4096});
-        }}}};
+  static const ValueOptions<Options> kOptions = with_model_options<Options>(
+      {{"--input",
+        {"TEXT", "what the model reads, as its task writes it; may come several times",
+         [](Options& o, Text, Text text) { o.inputs.push_back(text); }}},
+       {"--target",
+        {"TEXT",
+         "what it reads after that, as `generate` writes it; one for each input; if absent an "
+         "encoder_decoder writes its own",
+         [](Options& o, Text, Text text) { o.targets.push_back(text); }}},
+       {"-o",
+        {"FILE", "the weights of every pair, with all that is known of them, in HDF5",
+         [](Options& o, Text, Text text) { o.output = text; }}},
+       {"--layer",
+        {"N", "this layer alone, from 0",
+         [](Options& o, Text key, Text text) {
+           o.layer = parse_integer(key, text, {0, kLargestSize});
+         }}},
+       {"--head", {"N", "this head alone, from 0", [](Options& o, Text key, Text text) {
+                     o.head = parse_integer(key, text, {0, kLargestSize});
+                   }}}});
   return kOptions;
 }
 
@@ -54,9 +44,10 @@ Tokens tokens_as_written(const TokenText& text, int64_t vocabulary, const std::s
   for (int32_t token = 0; token < vocabulary; ++token) all.push_back(text.write(token));
   Tokens tokens;
   for (size_t at = 0; at < written.size();) {
-    if (!tokens.empty() && written.compare(at, text.between.size(), text.between) == 0) {
-      at += text.between.size();
+    if (!tokens.empty() && written.compare(at, text.between.size(), text.between) != 0) {
+      refuse_character("--target", written, at, fmt::format("'{}' between tokens", text.between));
     }
+    if (!tokens.empty()) at += text.between.size();
     int32_t best = -1;
     size_t longest = 0;
     for (int32_t token = 0; token < vocabulary; ++token) {

@@ -13,21 +13,32 @@ using Place = std::tuple<std::string, int64_t, int64_t>;  // role, layer, head
 
 Place place_of(const AttentionAtLength::Head& head) { return {head.role, head.layer, head.head}; }
 
-void add_example(const Transformer& model, const Batch& batch,
-                 std::map<Place, std::vector<HeadSummary>>& found) {
-  ForwardPass pass;
-  pass.source = source_of(batch);
-  // A target is over with its last label; what fills its row up is nobody's query.
-  const std::vector<int64_t> target_lengths = {batch.labelled.back() + 1};
-  if (batch.source_length > 0) pass.row_lengths = target_lengths;
-  map_attention(model, batch.tokens, batch.batch, batch.length, pass, {},
-                [&](const AttentionMap& map) {
-                  for (int64_t h = 0; h < map.heads; ++h) {
-                    found[{map.role, map.layer, h}].push_back(map.why_none.empty() ? map.summary(h)
-                                                                                   : HeadSummary());
-                  }
-                });
-}
+// What every example adds, by head, in the order in which a pass comes to them.
+struct Examples {
+  std::vector<AttentionAtLength::Head> heads;
+  std::map<Place, std::vector<HeadSummary>> summaries;
+
+  void add(const Transformer& model, const Batch& batch) {
+    ForwardPass pass;
+    pass.source = source_of(batch);
+    // A target is over with its last label; what fills its row up is nobody's query.
+    const std::vector<int64_t> target_lengths = {batch.labelled.back() + 1};
+    if (batch.source_length > 0) pass.row_lengths = target_lengths;
+    map_attention(
+        model, batch.tokens, batch.batch, batch.length, pass, {}, [&](const AttentionMap& map) {
+          for (int64_t h = 0; h < map.heads; ++h) {
+            add({map.role, map.layer, h, map.why_none.empty() ? map.summary(h) : HeadSummary()});
+          }
+        });
+  }
+
+ private:
+  void add(const AttentionAtLength::Head& head) {
+    std::vector<HeadSummary>& all = summaries[place_of(head)];
+    if (all.empty()) heads.push_back(head);
+    all.push_back(head.summary);
+  }
+};
 
 // Every value of one kind, in order of first appearance, and sorted where it is a number.
 template <class Value>
@@ -49,15 +60,14 @@ std::vector<Value> values_of(const std::vector<AttentionAtLength>& lengths,
 
 AttentionAtLength attention_at(const Transformer& model, const Task& task, uint64_t seed,
                                int64_t length, int64_t examples) {
-  std::map<Place, std::vector<HeadSummary>> found;
+  Examples found;
   for (int64_t i = 0; i < std::min(examples, kAttentionExamples); ++i) {
     const Batch batch = task.evaluation_batch(seed, length, i, 1);
-    if (!batch.labelled.empty()) add_example(model, batch, found);
+    if (!batch.labelled.empty()) found.add(model, batch);
   }
-  AttentionAtLength at{length, {}};
-  for (const auto& [place, summaries] : found) {
-    const auto& [role, layer, head] = place;
-    at.heads.push_back({role, layer, head, mean_of(summaries)});
+  AttentionAtLength at{length, found.heads};
+  for (AttentionAtLength::Head& head : at.heads) {
+    head.summary = mean_of(found.summaries.at(place_of(head)));
   }
   return at;
 }

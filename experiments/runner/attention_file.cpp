@@ -135,7 +135,7 @@ void add_weights(TableBuilder& t, const AttentionOf& found, const Places& places
   }
   t.numbers("exact_error", {"role", "layer"}, std::move(error), "1",
             "largest difference of a weight from that of the variant's definition");
-  t.texts("attention", {"role", "layer"}, std::move(variant), "attention variant");
+  t.texts("variant", {"role", "layer"}, std::move(variant), "attention variant");
   t.texts("why_none", {"role", "layer"}, std::move(why_none), "why there are no weights");
 }
 

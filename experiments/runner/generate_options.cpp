@@ -54,60 +54,51 @@ using Options = GenerateOptions;
 using Text = const std::string&;
 
 const ValueOptions<Options>& value_options() {
-  static const ValueOptions<Options> kOptions = {
-      {"--checkpoint",
-       {"FILE",
-        "what a training kept (RESULTS/checkpoints/ID.last.h5 or ID.best.h5), a .safetensors file "
-        "of `lengthwise export`, or the folder of a GPT-2",
-        [](Options& o, Text, Text text) { o.checkpoint = text; }}},
-      {"--prompt",
-       {"TEXT", "what the model reads first, as its task writes it; may come several times",
-        [](Options& o, Text key, Text text) {
-          o.prompts.push_back({key, text});
-        }}},
-      {"--prompts",
-       {"FILE", "a prompt a line",
-        [](Options& o, Text, Text text) {
-          for (AskedPrompt& prompt : read_prompts(text)) o.prompts.push_back(std::move(prompt));
-        }}},
-      {"--tokens",
-       {"N", "at most so many new tokens; if absent 128, or what the positions leave room for",
-        [](Options& o, Text key, Text text) {
-          o.tokens = parse_integer(key, text, {1, 1 << 24});
-        }}},
-      {"--temperature",
-       {"X", "draw each token, from logits divided by X; above 1 flatter, below 1 sharper",
-        [](Options& o, Text key, Text text) {
-          sampling_of(o).temperature = parse_temperature(key, text);
-        }}},
-      {"--top-k",
-       {"K", "draw each token, from the K likeliest",
-        [](Options& o, Text key, Text text) {
-          sampling_of(o).top_k = parse_integer(key, text, {1, std::numeric_limits<int32_t>::max()});
-        }}},
-      {"--top-p",
-       {"P", "draw each token, from the likeliest that together have this share",
-        [](Options& o, Text key, Text text) { sampling_of(o).top_p = parse_share(key, text); }}},
-      {"--seed",
-       {"S", "of what is drawn; the same seed draws the same; 0 if absent",
-        [](Options& o, Text key, Text text) {
-          o.seed = parse_integer(key, text, {0, std::numeric_limits<int64_t>::max()});
-        }}},
-      {"--beams",
-       {"W", "of an encoder_decoder: search the likeliest answer with W beginnings at a time",
-        [](Options& o, Text key, Text text) {
-          o.beams = parse_integer(key, text, {1, kMostBeams});
-        }}},
-      {"--length-exponent",
-       {"A", "beams are ranked by log-probability / tokens^A; 1 if absent",
-        [](Options& o, Text key, Text text) {
-          o.length_exponent = parse_number(key, text, {0, 10});
-        }}},
-      {"--threads",
-       {"N", "0, and if absent: every core this process may use",
-        [](Options& o, Text key, Text text) {
-          o.threads = parse_integer(key, text, {0, 4096});
-        }}}};
+  static const ValueOptions<Options> kOptions = with_model_options<Options>(
+      {{"--prompt",
+        {"TEXT", "what the model reads first, as its task writes it; may come several times",
+         [](Options& o, Text key, Text text) {
+           o.prompts.push_back({key, text});
+         }}},
+       {"--prompts",
+        {"FILE", "a prompt a line",
+         [](Options& o, Text, Text text) {
+           for (AskedPrompt& prompt : read_prompts(text)) o.prompts.push_back(std::move(prompt));
+         }}},
+       {"--tokens",
+        {"N", "at most so many new tokens; if absent 128, or what the positions leave room for",
+         [](Options& o, Text key, Text text) {
+           o.tokens = parse_integer(key, text, {1, 1 << 24});
+         }}},
+       {"--temperature",
+        {"X", "draw each token, from logits divided by X; above 1 flatter, below 1 sharper",
+         [](Options& o, Text key, Text text) {
+           sampling_of(o).temperature = parse_temperature(key, text);
+         }}},
+       {"--top-k",
+        {"K", "draw each token, from the K likeliest",
+         [](Options& o, Text key, Text text) {
+           sampling_of(o).top_k =
+               parse_integer(key, text, {1, std::numeric_limits<int32_t>::max()});
+         }}},
+       {"--top-p",
+        {"P", "draw each token, from the likeliest that together have this share",
+         [](Options& o, Text key, Text text) { sampling_of(o).top_p = parse_share(key, text); }}},
+       {"--seed",
+        {"S", "of what is drawn; the same seed draws the same; 0 if absent",
+         [](Options& o, Text key, Text text) {
+           o.seed = parse_integer(key, text, {0, std::numeric_limits<int64_t>::max()});
+         }}},
+       {"--beams",
+        {"W", "of an encoder_decoder: search the likeliest answer with W beginnings at a time",
+         [](Options& o, Text key, Text text) {
+           o.beams = parse_integer(key, text, {1, kMostBeams});
+         }}},
+       {"--length-exponent",
+        {"A", "beams are ranked by log-probability / tokens^A; 1 if absent",
+         [](Options& o, Text key, Text text) {
+           o.length_exponent = parse_number(key, text, {0, 10});
+         }}}});
   return kOptions;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/nearest.h"
+#include "base/options.h"
 
 namespace lengthwise {
 
@@ -17,6 +18,21 @@ struct ValueOption {
 };
 template <class Options>
 using ValueOptions = std::map<std::string, ValueOption<Options>>;
+
+/// What every command on a trained model takes: `checkpoint` and `threads` of its options.
+template <class Options>
+ValueOptions<Options> with_model_options(ValueOptions<Options> own) {
+  own["--checkpoint"] = {
+      "FILE",
+      "what a training kept (RESULTS/checkpoints/ID.last.h5 or ID.best.h5), a .safetensors file "
+      "of `lengthwise export`, or the folder of a GPT-2",
+      [](Options& o, const std::string&, const std::string& text) { o.checkpoint = text; }};
+  own["--threads"] = {"N", "0, and if absent: every core this process may use",
+                      [](Options& o, const std::string& key, const std::string& text) {
+                        o.threads = parse_integer(key, text, {0, 4096});
+                      }};
+  return own;
+}
 
 /// For `--help`, a line each.
 template <class Options>

@@ -60,6 +60,9 @@ def label_tokens(axis, tokens: list[str], size: float) -> None:
     places = list(range(0, len(tokens), step))
     axis.set_ticks(places, [tokens[place] for place in places])
     axis.set_tick_params(length=0, pad=2, labelsize=size)
+    for label in axis.get_ticklabels():
+        if axis.axis_name == "x" and len(label.get_text()) > 2:
+            label.set_rotation(90)
 
 
 def panels_of(data: xarray.Dataset, rollout: bool) -> list[tuple]:
@@ -83,12 +86,11 @@ def panels_of(data: xarray.Dataset, rollout: bool) -> list[tuple]:
 
 
 def draw_panel(axes, weights: np.ndarray, queries: list[str], keys: list[str], size: float):
-    image = axes.imshow(np.abs(weights), vmin=0, vmax=1, cmap=COLOURS, aspect="auto",
+    sizes = np.ma.masked_equal(np.abs(weights), 0)  # white: what is not seen at all
+    image = axes.imshow(sizes, vmin=0, vmax=1, cmap=COLOURS, aspect="auto",
                         interpolation="nearest", rasterized=True)
     label_tokens(axes.xaxis, keys, size)
     label_tokens(axes.yaxis, queries, size)
-    if max(map(len, keys), default=0) > 2:
-        axes.tick_params(axis="x", labelrotation=90)
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_color(GREY)
@@ -110,7 +112,7 @@ def draw(data: xarray.Dataset, stem: Path, rollout: bool) -> list[Path]:
     size = float(np.clip(72 * side / min(longest, MOST_TOKENS) * 0.62, 4, 8))
     figure, grid = plt.subplots(len(rows), columns, squeeze=False, layout="constrained",
                                 figsize=(max(5.2, (side + 0.35) * columns + 1.3), (side + 0.75) * len(rows) + 0.8))
-    leave_room(figure, 0.7)
+    leave_room(figure, 0.55)
     for line, (role, layer, heads) in zip(grid, rows):
         queries, keys = (tokens_of(data, role, side) for side in ("query", "key"))
         for axes in line[len(heads):]:
@@ -118,12 +120,12 @@ def draw(data: xarray.Dataset, stem: Path, rollout: bool) -> list[Path]:
         for axes, (title, weights) in zip(line, heads):
             image = draw_panel(axes, weights, queries, keys, size)
             axes.set_title(title, pad=4)
-        name = data["attention"].sel(role=role, layer=layer).item()
+        name = data["variant"].sel(role=role, layer=layer).item()
         line[0].set_ylabel(f"{role} layer {layer}, {name}\nquery")
     for axes in grid[-1]:
         axes.set_xlabel("key")
     bar = figure.colorbar(image, ax=grid, shrink=min(1.0, 2.2 / figure.get_figheight()), aspect=16, pad=0.02)
-    bar.set_label("weight" if not (data["negative"] > 1e-6).any() else "size of the weight; some are negative")
+    bar.set_label("weight; white: none" if not (data["negative"] > 1e-6).any() else "size of the weight, some negative; white: none")
     bar.outline.set_linewidth(0.7)
     heading(figure, data)
     return save(figure, stem)
