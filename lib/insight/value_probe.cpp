@@ -68,16 +68,24 @@ Tensor drawn_values(const Shape& shape, uint64_t seed) {
   return values;
 }
 
-// max |a - b| / max |b|; infinite where something is not finite.
-double relative(const std::vector<double>& found, const std::vector<double>& expected) {
-  double worst = 0, largest = 0;
+struct Difference {
+  double worst = 0, largest = 0;  // max |a - b|, infinite where one is not finite; max |b|
+};
+
+Difference difference(const std::vector<double>& found, const std::vector<double>& expected) {
+  check_equal(found.size(), expected.size(), "numbers compared");
+  Difference d;
   for (size_t i = 0; i < expected.size(); ++i) {
     const double error = std::abs(found[i] - expected[i]);
-    if (!std::isfinite(error)) return HUGE_VAL;
-    worst = std::max(worst, error);
-    largest = std::max(largest, std::abs(expected[i]));
+    d.worst = std::isfinite(error) ? std::max(d.worst, error) : HUGE_VAL;
+    d.largest = std::max(d.largest, std::abs(expected[i]));
   }
-  return largest > 0 ? worst / largest : worst;
+  return d;
+}
+
+double relative(const std::vector<double>& found, const std::vector<double>& expected) {
+  const Difference d = difference(found, expected);
+  return d.largest > 0 ? d.worst / d.largest : d.worst;
 }
 
 // o(b,i,h,:) = sum over j of weights(b,h,i,j) v(b,j,g,:)
@@ -173,15 +181,8 @@ std::vector<double> defined_weights(const AttentionPart& part, const AttentionIn
 }
 
 double weights_error(const std::vector<double>& found, const std::vector<double>& expected) {
-  check_equal(found.size(), expected.size(), "weights compared");
-  double worst = 0, largest = 1;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double error = std::abs(found[i] - expected[i]);
-    if (!std::isfinite(error)) return HUGE_VAL;
-    worst = std::max(worst, error);
-    largest = std::max(largest, std::abs(expected[i]));
-  }
-  return worst / largest;
+  const Difference d = difference(found, expected);
+  return d.worst / std::max(1.0, d.largest);
 }
 
 }  // namespace lengthwise
