@@ -12,6 +12,7 @@
 #include "build_info.h"
 #include "experiments/analysis/export.h"
 #include "experiments/analysis/report.h"
+#include "experiments/runner/attend_command.h"
 #include "experiments/runner/check.h"
 #include "experiments/runner/explain.h"
 #include "experiments/runner/export_model.h"
@@ -41,6 +42,7 @@ constexpr const char* kUsage = R"(lengthwise: how attention scales with sequence
   lengthwise compare results.h5 [--json]                          times, FLOPs, bytes, exponents
   lengthwise explain NAME@LENGTH [--key value ...] [--json]       where FLOPs, bytes and seconds go
   lengthwise generate --checkpoint FILE --prompt TEXT [--help]    what a trained model writes next
+  lengthwise attend  --checkpoint FILE --input TEXT [--help]      what a trained model's attention looks at
   lengthwise export  results.h5 --csv | --json                    every number, for other tools
   lengthwise export  MODEL --safetensors FILE                     its weights, for other tools
   lengthwise check   NAME... | --all [--json]                     the laws on a variant or scheme
@@ -156,7 +158,7 @@ int dispatch(Arguments arguments) {
     return 0;
   }
   // These have more to say.
-  if (command != "run" && command != "generate" &&
+  if (command != "run" && command != "generate" && command != "attend" &&
       std::find(arguments.begin(), arguments.end(), "--help") != arguments.end()) {
     fmt::print("{}", kUsage);
     return 0;
@@ -170,6 +172,7 @@ int dispatch(Arguments arguments) {
   if (command == "compare") return compare(arguments);
   if (command == "explain") return lengthwise::explain(arguments);
   if (command == "generate") return lengthwise::generate_command(arguments);
+  if (command == "attend") return lengthwise::attend_command(arguments);
   if (command == "export") {
     const bool weights =
         std::find(arguments.begin(), arguments.end(), "--safetensors") != arguments.end();
@@ -180,7 +183,7 @@ int dispatch(Arguments arguments) {
   user_error("{}: unknown command{}", command,
              lengthwise::did_you_mean(
                  command, {"list", "plan", "run", "merge", "split", "slurm", "compare", "explain",
-                           "generate", "export", "check", "help"}));
+                           "generate", "attend", "export", "check", "help"}));
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/archive.h"
-#include "tests/sweep_fixture.h"
+#include "tests/checkpoint_fixture.h"
 
 namespace lengthwise {
 namespace {
@@ -12,41 +12,20 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-class GenerateCommand : public SweepTest {
+class GenerateCommand : public CheckpointTest {
  protected:
-  // A training of three steps; the path of what it kept, below the test's folder.
-  std::string trained(const std::string& results, const std::string& keys) const {
-    const Outcome outcome = run(fmt::format(
-        "run --results {} --length 8 --repeats 1 --threads 1 --model.width 8 --model.heads 2 "
-        "--model.initial_deviation 0.5 --train.steps 3 --train.batch 2 --eval.examples 4 {}",
-        results, keys));
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    return fs::relative(file_in(results + "/checkpoints", ".last.h5"), folder_).string();
-  }
+  GenerateCommand() : CheckpointTest("generate") {}
+
   std::string decoder() const {
     return trained("d", "--task copy --position learned --position.learned.longest 12");
-  }
-  std::string encoder_decoder() const {
-    return trained("e", "--model.kind encoder_decoder --task reverse");
-  }
-  Outcome generate(const std::string& checkpoint, const std::string& options) const {
-    return run(fmt::format("generate --checkpoint '{}' {}", checkpoint, options));
-  }
-  void expect_refused(const std::string& checkpoint, const std::string& options,
-                      const std::string& message) const {
-    const Outcome outcome = generate(checkpoint, options);
-    EXPECT_EQ(outcome.exit_code, 2) << options;
-    EXPECT_EQ(outcome.out, "") << options;
-    EXPECT_THAT(outcome.err, HasSubstr("lengthwise: " + message)) << options;
-    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
   }
 };
 
 TEST_F(GenerateCommand, WritesOnAndSaysAllThatIsKnown) {
   const std::string checkpoint = decoder();
-  const Outcome text = generate(checkpoint, "--prompt abc --tokens 5");
+  const Outcome text = on(checkpoint, "--prompt abc --tokens 5");
   EXPECT_EQ(text.exit_code, 0) << text.err;
-  const Outcome known = generate(checkpoint, "--prompt abc --tokens 5 --json");
+  const Outcome known = on(checkpoint, "--prompt abc --tokens 5 --json");
   EXPECT_EQ(known.exit_code, 0) << known.err;
   const auto json = nlohmann::json::parse(known.out);
   EXPECT_EQ(json["steps"], 3);
@@ -58,14 +37,13 @@ TEST_F(GenerateCommand, WritesOnAndSaysAllThatIsKnown) {
   EXPECT_LT(answer["log_probability"], 0);
   EXPECT_EQ(answer["tokens"].size() == 5, !answer["ended"].get<bool>());
   // As many as the positions leave room for: the last token is not read.
-  EXPECT_EQ(nlohmann::json::parse(generate(checkpoint, "--prompt abc --json").out)["most_tokens"],
-            8);
+  EXPECT_EQ(nlohmann::json::parse(on(checkpoint, "--prompt abc --json").out)["most_tokens"], 8);
 }
 
 TEST_F(GenerateCommand, DrawsTheSameWithTheSameSeed) {
   const std::string checkpoint = decoder();
   const auto draw = [&](const std::string& options) {
-    const Outcome outcome = generate(checkpoint, "--prompt ab --tokens 8 " + options);
+    const Outcome outcome = on(checkpoint, "--prompt ab --tokens 8 " + options);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     return outcome.out;
   };
@@ -78,11 +56,11 @@ TEST_F(GenerateCommand, DrawsTheSameWithTheSameSeed) {
 TEST_F(GenerateCommand, AnswersPromptsInTheirOrder) {
   const std::string checkpoint = encoder_decoder();
   std::ofstream(folder_ / "prompts") << "abc\r\nz\nhelloworld\n";
-  const Outcome together = generate(checkpoint, "--prompts prompts --prompt q --tokens 7");
+  const Outcome together = on(checkpoint, "--prompts prompts --prompt q --tokens 7");
   EXPECT_EQ(together.exit_code, 0) << together.err;
   std::string alone;
   for (const char* prompt : {"abc", "z", "helloworld", "q"}) {
-    alone += generate(checkpoint, fmt::format("--prompt={} --tokens=7", prompt)).out;
+    alone += on(checkpoint, fmt::format("--prompt={} --tokens=7", prompt)).out;
   }
   EXPECT_EQ(together.out, alone);
   EXPECT_EQ(std::ranges::count(together.out, '\n'), 4);
@@ -91,7 +69,7 @@ TEST_F(GenerateCommand, AnswersPromptsInTheirOrder) {
 TEST_F(GenerateCommand, SearchesWithBeams) {
   const std::string checkpoint = encoder_decoder();
   const auto answer = [&](const std::string& options) {
-    const Outcome outcome = generate(checkpoint, "--prompt abc --tokens 6 --json " + options);
+    const Outcome outcome = on(checkpoint, "--prompt abc --tokens 6 --json " + options);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     return nlohmann::json::parse(outcome.out)["answers"].at(0);
   };
@@ -106,12 +84,12 @@ TEST_F(GenerateCommand, NeedsNoDataAndWritesBytes) {
   std::ofstream(folder_ / "text") << std::string(200'000, 'a') + "bcd";
   const std::string checkpoint = trained("t", "--task text --task.text.file text");
   fs::remove(folder_ / "text");
-  const Outcome text = generate(checkpoint, "--prompt 'In the' --tokens 20");
+  const Outcome text = on(checkpoint, "--prompt 'In the' --tokens 20");
   EXPECT_EQ(text.exit_code, 0) << text.err;
   EXPECT_EQ(text.out.size(), 21U);
   EXPECT_EQ(text.err, "");
   // Bytes that are no UTF-8 are no fault of JSON.
-  const Outcome json = generate(checkpoint, "--prompt a --tokens 20 --temperature 9 --json");
+  const Outcome json = on(checkpoint, "--prompt a --tokens 20 --temperature 9 --json");
   EXPECT_EQ(json.exit_code, 0) << json.err;
   EXPECT_EQ(nlohmann::json::parse(json.out)["answers"][0]["tokens"].size(), 20U);
 }

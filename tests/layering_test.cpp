@@ -25,14 +25,16 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"lib/io", {"base"}},
     {"lib/train", {"base", "kernels", "autograd", "nn", "tasks", "io"}},
     {"lib/generation", {"base", "kernels", "autograd", "nn"}},
-    {"lib/laws", {"base", "kernels", "autograd", "nn"}},
+    {"lib/insight", {"base", "kernels", "autograd", "nn"}},
+    {"lib/laws", {"base", "kernels", "autograd", "nn", "insight"}},
     {"variants/attention", {"base", "kernels", "autograd", "nn"}},
     {"variants/position", {"base", "kernels", "autograd", "nn"}},
     {"experiments/runner",
-     {"base", "kernels", "autograd", "nn", "laws", "generation", "tasks", "train", "io"}},
+     {"base", "kernels", "autograd", "nn", "insight", "laws", "generation", "tasks", "train",
+      "io"}},
     {"experiments/analysis", {"base", "io"}},
     {"experiments/benchmarks",
-     {"base", "kernels", "autograd", "nn", "laws", "tasks", "train", "io"}},
+     {"base", "kernels", "autograd", "nn", "insight", "laws", "tasks", "train", "io"}},
 };
 
 // A third-party header -> the only files that may include it (a folder ends with a slash).

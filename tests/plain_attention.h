@@ -40,6 +40,8 @@ enum class Fault {
   remembers_calls,      // every third call mixes keys in place of values
   hides_reach,          // it looks further back than it says
   hangs_on_queries,     // the scores hang on how many queries there are
+  bends_values,         // large values count for less
+  leaks_channels,       // a channel takes a little of the one before
   first_key_counts,     // keys of another sequence: the first is taken for a token of its own
 };
 
@@ -202,6 +204,8 @@ class PlainAttention final : public Attention {
         for (int64_t j = 0; j < s.S; ++j) {
           if (w[j] != 0) sum += w[j] * in.v.data()[s.k(b, j, h) + d];
         }
+        if (kFault == Fault::bends_values) sum -= 0.01F * sum * sum;
+        if (kFault == Fault::leaks_channels && d > 0) sum += 0.01F * to[d - 1];
         to[d] = sum;
       }
     });

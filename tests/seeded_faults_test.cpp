@@ -90,6 +90,8 @@ std::vector<SeededFault> seeded_faults() {
       in_attention<Fault::remembers_calls>("AnotherAnswerWhenRunAgain",
                                            {"model_checkpoint", "encoder_decoder_checkpoint"}),
       in_attention<Fault::hides_reach>("ReachesFurtherThanSaid", {"reach"}),
+      in_attention<Fault::bends_values>("OutputsNotLinearInValues", {"values"}),
+      in_attention<Fault::leaks_channels>("ChannelsOfAHeadAreMixed", {"values"}),
       in_attention<Fault::hangs_on_queries>("ScoresOfTheNumberOfQueries", {"cross_pieces"}),
       in_attention<Fault::first_key_counts>("AnothersFirstKeyCountsMore", {"cross_order"}),
       in_position<PositionFault::turns_too_fast>("AnglesOfAnotherRate", {"position_definition"}),

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <fstream>
-#include <functional>
 #include <limits>
-#include <map>
 
 #include "base/check.h"
-#include "base/nearest.h"
+#include "experiments/runner/value_options.h"
 
 namespace lengthwise {
 namespace {
@@ -52,70 +50,55 @@ SamplingOptions& sampling_of(GenerateOptions& options) {
   return *options.sampling;
 }
 
-// An option with a value: what help says of it, and what it sets.
-struct ValueOption {
-  const char *value, *help;
-  void (*set)(GenerateOptions&, const std::string& key, const std::string& text);
-};
-
 using Options = GenerateOptions;
 using Text = const std::string&;
 
-const std::map<std::string, ValueOption>& value_options() {
-  static const std::map<std::string, ValueOption> kOptions = {
-      {"--checkpoint",
-       {"FILE",
-        "what a training kept (RESULTS/checkpoints/ID.last.h5 or ID.best.h5), a .safetensors file "
-        "of `lengthwise export`, or the folder of a GPT-2",
-        [](Options& o, Text, Text text) { o.checkpoint = text; }}},
-      {"--prompt",
-       {"TEXT", "what the model reads first, as its task writes it; may come several times",
-        [](Options& o, Text key, Text text) {
-          o.prompts.push_back({key, text});
-        }}},
-      {"--prompts",
-       {"FILE", "a prompt a line",
-        [](Options& o, Text, Text text) {
-          for (AskedPrompt& prompt : read_prompts(text)) o.prompts.push_back(std::move(prompt));
-        }}},
-      {"--tokens",
-       {"N", "at most so many new tokens; if absent 128, or what the positions leave room for",
-        [](Options& o, Text key, Text text) {
-          o.tokens = parse_integer(key, text, {1, 1 << 24});
-        }}},
-      {"--temperature",
-       {"X", "draw each token, from logits divided by X; above 1 flatter, below 1 sharper",
-        [](Options& o, Text key, Text text) {
-          sampling_of(o).temperature = parse_temperature(key, text);
-        }}},
-      {"--top-k",
-       {"K", "draw each token, from the K likeliest",
-        [](Options& o, Text key, Text text) {
-          sampling_of(o).top_k = parse_integer(key, text, {1, std::numeric_limits<int32_t>::max()});
-        }}},
-      {"--top-p",
-       {"P", "draw each token, from the likeliest that together have this share",
-        [](Options& o, Text key, Text text) { sampling_of(o).top_p = parse_share(key, text); }}},
-      {"--seed",
-       {"S", "of what is drawn; the same seed draws the same; 0 if absent",
-        [](Options& o, Text key, Text text) {
-          o.seed = parse_integer(key, text, {0, std::numeric_limits<int64_t>::max()});
-        }}},
-      {"--beams",
-       {"W", "of an encoder_decoder: search the likeliest answer with W beginnings at a time",
-        [](Options& o, Text key, Text text) {
-          o.beams = parse_integer(key, text, {1, kMostBeams});
-        }}},
-      {"--length-exponent",
-       {"A", "beams are ranked by log-probability / tokens^A; 1 if absent",
-        [](Options& o, Text key, Text text) {
-          o.length_exponent = parse_number(key, text, {0, 10});
-        }}},
-      {"--threads",
-       {"N", "0, and if absent: every core this process may use",
-        [](Options& o, Text key, Text text) {
-          o.threads = parse_integer(key, text, {0, 4096});
-        }}}};
+const ValueOptions<Options>& value_options() {
+  static const ValueOptions<Options> kOptions = with_model_options<Options>(
+      {{"--prompt",
+        {"TEXT", "what the model reads first, as its task writes it; may come several times",
+         [](Options& o, Text key, Text text) {
+           o.prompts.push_back({key, text});
+         }}},
+       {"--prompts",
+        {"FILE", "a prompt a line",
+         [](Options& o, Text, Text text) {
+           for (AskedPrompt& prompt : read_prompts(text)) o.prompts.push_back(std::move(prompt));
+         }}},
+       {"--tokens",
+        {"N", "at most so many new tokens; if absent 128, or what the positions leave room for",
+         [](Options& o, Text key, Text text) {
+           o.tokens = parse_integer(key, text, {1, 1 << 24});
+         }}},
+       {"--temperature",
+        {"X", "draw each token, from logits divided by X; above 1 flatter, below 1 sharper",
+         [](Options& o, Text key, Text text) {
+           sampling_of(o).temperature = parse_temperature(key, text);
+         }}},
+       {"--top-k",
+        {"K", "draw each token, from the K likeliest",
+         [](Options& o, Text key, Text text) {
+           sampling_of(o).top_k =
+               parse_integer(key, text, {1, std::numeric_limits<int32_t>::max()});
+         }}},
+       {"--top-p",
+        {"P", "draw each token, from the likeliest that together have this share",
+         [](Options& o, Text key, Text text) { sampling_of(o).top_p = parse_share(key, text); }}},
+       {"--seed",
+        {"S", "of what is drawn; the same seed draws the same; 0 if absent",
+         [](Options& o, Text key, Text text) {
+           o.seed = parse_integer(key, text, {0, std::numeric_limits<int64_t>::max()});
+         }}},
+       {"--beams",
+        {"W", "of an encoder_decoder: search the likeliest answer with W beginnings at a time",
+         [](Options& o, Text key, Text text) {
+           o.beams = parse_integer(key, text, {1, kMostBeams});
+         }}},
+       {"--length-exponent",
+        {"A", "beams are ranked by log-probability / tokens^A; 1 if absent",
+         [](Options& o, Text key, Text text) {
+           o.length_exponent = parse_number(key, text, {0, 10});
+         }}}});
   return kOptions;
 }
 
@@ -145,36 +128,12 @@ void check_together(const GenerateOptions& options, const std::vector<std::strin
 }  // namespace
 
 std::string describe_generate_options() {
-  std::string text;
-  for (const auto& [name, option] : value_options()) {
-    text += fmt::format("  {:<22} {}\n", fmt::format("{} {}", name, option.value), option.help);
-  }
-  return text + fmt::format("  {:<22} {}\n", "--json", "all that is known of the answers");
+  return describe_value_options(value_options(), "all that is known of the answers");
 }
 
 GenerateOptions parse_generate_options(const std::vector<std::string>& arguments) {
   GenerateOptions options;
-  std::vector<std::string> given;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    options.json |= argument == "--json";
-    options.help |= argument == "--help";
-    if (argument == "--json" || argument == "--help") continue;
-    const size_t equals = argument.starts_with("--") ? argument.find('=') : std::string::npos;
-    const std::string name = argument.substr(0, equals);
-    const auto found = value_options().find(name);
-    if (found == value_options().end()) {
-      std::vector<std::string> names = {"--json", "--help"};
-      for (const auto& option : value_options()) names.push_back(option.first);
-      user_error("generate: unknown option '{}'{}", name, did_you_mean(name, names));
-    }
-    given.push_back(name);
-    if (equals == std::string::npos && i + 1 == arguments.size()) {
-      user_error("{}: found nothing after it, expected {}", name, found->second.value);
-    }
-    found->second.set(options, name,
-                      equals == std::string::npos ? arguments[++i] : argument.substr(equals + 1));
-  }
+  const auto given = set_value_options("generate", arguments, value_options(), options);
   if (!options.help) check_together(options, given);
   return options;
 }
@@ -222,13 +181,8 @@ GenerationPlan plan_generation(const GenerateOptions& options, const SavedModel&
     if (asked.text.empty()) user_error("{}: found an empty prompt, expected a token", asked.key);
     plan.prompts.rows.push_back(saved.text.prompt(asked.key, asked.text));
     const int64_t tokens = std::ssize(plan.prompts.rows.back());
+    check_has_positions(saved, asked.key, tokens);
     if (longest == 0) continue;
-    if (tokens > longest) {
-      user_error(
-          "{}: found {} tokens, expected at most the {} positions of position.{} "
-          "(position.{}.longest)",
-          asked.key, tokens, longest, position, position);
-    }
     // The last new token is not read, and a target has positions of its own.
     const int64_t left = has_source ? longest : longest - tokens + 1;
     if (left >= room) continue;

@@ -190,6 +190,11 @@ void score_model(const Transformer& model, const Task& task, const RunConfig& co
     result.scores.push_back(evaluate(model, task, static_cast<uint64_t>(config.run.seed), length,
                                      config.run.eval_examples));
     add_ceilings(model, task, result.scores.back());
+    if (!config.run.eval_attention) continue;
+    call(hooks.progress, fmt::format("looking at attention at length {}", length));
+    result.attention.push_back(
+        attention_at(model, task, static_cast<uint64_t>(config.run.seed), length,
+                     task.evaluation_examples(length, config.run.eval_examples)));
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/counters.h"
 #include "base/memory.h"
+#include "experiments/runner/attention_columns.h"
 #include "experiments/runner/run_config.h"
 #include "train/training.h"
 
@@ -41,6 +42,7 @@ struct RunResult {
   RunCost cost;
   TrainResult training;  // empty where the run does not train
   std::vector<LengthScore> scores;
+  std::vector<AttentionAtLength> attention;  // with eval.attention
   std::vector<NgramBaseline> baselines;
   double chance = std::numeric_limits<double>::quiet_NaN();
   std::string start_time, end_time;

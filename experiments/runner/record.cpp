@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "base/check.h"
@@ -13,6 +12,7 @@
 #include "base/parallel.h"
 #include "build_info.h"
 #include "experiments/runner/grid.h"
+#include "experiments/runner/table_builder.h"
 #include "kernels/multiply.h"
 #include "kernels/rows.h"
 #include "tasks/task.h"
@@ -21,53 +21,6 @@ namespace lengthwise {
 namespace {
 
 using Numbers = Column::Numbers;
-
-constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
-
-class TableBuilder {
- public:
-  void integer(const std::string& name, int64_t value, const std::string& units,
-               const std::string& long_name) {
-    add(name, {"run"}, Column::Integers{value}, units, long_name);
-  }
-  void text(const std::string& name, const std::string& value, const std::string& long_name) {
-    add(name, {"run"}, Column::Texts{value}, "", long_name);
-  }
-  void number(const std::string& name, double value, const std::string& units,
-              const std::string& long_name) {
-    add(name, {"run"}, Numbers{value}, units, long_name);
-  }
-  /// Values [1, dimensions...].
-  void numbers(const std::string& name, std::vector<std::string> dimensions, Numbers values,
-               const std::string& units, const std::string& long_name) {
-    dimensions.insert(dimensions.begin(), "run");
-    add(name, std::move(dimensions), std::move(values), units, long_name);
-  }
-  void flags(const std::string& name, uint8_t value, std::vector<std::string> meanings,
-             const std::string& long_name) {
-    add(name, {"run"}, Column::Flags{value}, "", long_name);
-    table.columns.back().flag_meanings = std::move(meanings);
-  }
-  void text_coordinate(const std::string& name, std::vector<std::string> values,
-                       const std::string& long_name) {
-    table.dimensions[name] = static_cast<int64_t>(values.size());
-    add(name, {name}, std::move(values), "", long_name);
-  }
-  void integer_coordinate(const std::string& name, std::vector<int64_t> values,
-                          const std::string& units, const std::string& long_name) {
-    table.dimensions[name] = static_cast<int64_t>(values.size());
-    add(name, {name}, std::move(values), units, long_name);
-  }
-
-  Table table;
-
- private:
-  template <class Values>
-  void add(const std::string& name, std::vector<std::string> dimensions, Values values,
-           const std::string& units, const std::string& long_name) {
-    table.columns.push_back({name, std::move(dimensions), std::move(values), units, long_name, {}});
-  }
-};
 
 // Repeats that were not measured are absent.
 Timing padded(Timing timing, size_t repeats) {
@@ -309,6 +262,7 @@ void add_scores(TableBuilder& t, const RunConfig& c, const RunResult& r) {
   t.integer_coordinate("context", contexts, "byte", "context of a byte n-gram model");
   t.numbers("ngram_bits_per_byte", {"context"}, ngram, "1",
             "bits per byte of a smoothed byte n-gram model on the same targets");
+  add_attention(t, r.attention);
 }
 
 void add_provenance(TableBuilder& t, const RunConfig& c, uint64_t data_hash, const RunResult& r) {

@@ -68,6 +68,7 @@ bool says_who_trains(std::string_view key) {
 // they stand in no config, so that those runs keep their texts and ids.
 constexpr std::pair<std::string_view, std::string_view> kNewerKeys[] = {
     {"measure", "all"},
+    {"eval.attention", "false"},
     {"model.gelu", "erf"},
     {"model.embedding_scale", "root_width"},
     {kWeightsKey, ""}};
@@ -365,6 +366,12 @@ void check_run(const RunConfig& asked, const Task& task) {
   task.check_length(config.run.length);
   const int64_t longest = Transformer(setup, ParameterSet::counting()).longest();
   const auto check_length = [&](std::string_view key, int64_t length) {
+    if (config.run.eval_attention && key == "eval.lengths" && length > kLongestAttention) {
+      user_error(
+          "eval.attention: found {} = {}, expected at most {} tokens: weights of every pair "
+          "of them are taken down",
+          key, length, kLongestAttention);
+    }
     if (longest > 0 && length > longest) {
       user_error(
           "{}: found {}, expected at most the {} positions of position.{} "
@@ -377,6 +384,7 @@ void check_run(const RunConfig& asked, const Task& task) {
   if (!config.scores()) return;
   const bool scores_there =
       config.run.eval_lengths.empty() || (config.trains && config.train.evaluate_every > 0);
+  if (config.run.eval_lengths.empty()) check_length("eval.lengths", config.run.length);
   if (scores_there) task.check_scoring(config.run.length);
   for (const int64_t length : config.run.eval_lengths) {
     check_length("eval.lengths", length);

@@ -11,6 +11,8 @@
 namespace lengthwise {
 
 inline constexpr int64_t kSchemaVersion = 5;
+/// Tokens of an example whose attention is looked at: weights of every pair of them are taken down.
+inline constexpr int64_t kLongestAttention = 1024;
 
 inline constexpr const char* kWeightsKey = "model.weights";
 
@@ -31,6 +33,7 @@ struct RunOptions {
   std::vector<int64_t> train_lengths, train_seeds;
   std::vector<int64_t> eval_lengths;
   int64_t eval_examples = 1000;
+  bool eval_attention = false;
   std::string match = "none";
   std::string match_reference = "full";
 

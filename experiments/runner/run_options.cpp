@@ -42,6 +42,9 @@ void RunOptions::visit(OptionVisitor& v) {
   v.integer("eval.examples", eval_examples, {1, kLargestSize},
             "examples scored at a length (text: its validation bytes, always; mqar: of each cell; "
             "passkey: of each depth)");
+  v.flag("eval.attention", eval_attention,
+         "what attention looks at is taken down at every length of the test: each head's entropy "
+         "and distance, over a few examples");
   v.choice("match", match, {"none", "parameters", "flops", "state_bytes"},
            "budget in which a model is made to agree with match.reference, by the size that its "
            "variant marks, or else its width; measured at the run's length");

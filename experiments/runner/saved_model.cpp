@@ -24,6 +24,16 @@ SavedModel model_of(const StoredModel& stored) {
 
 }  // namespace
 
+void check_has_positions(const SavedModel& saved, const std::string& key, int64_t tokens) {
+  const int64_t longest = saved.model->longest();
+  if (longest == 0 || tokens <= longest) return;
+  const std::string& position = saved.config.run.position;
+  user_error(
+      "{}: found {} tokens, expected at most the {} positions of position.{} "
+      "(position.{}.longest)",
+      key, tokens, longest, position, position);
+}
+
 SavedModel load_model(const std::filesystem::path& path) {
   const StoredModel stored = open_stored_model(path);
   SavedModel saved;

@@ -22,4 +22,7 @@ struct SavedModel {
 /// these, or of a model that this program does not know.
 SavedModel load_model(const std::filesystem::path& path);
 
+/// UserError names the key where the model's scheme does not serve so many tokens.
+void check_has_positions(const SavedModel& saved, const std::string& key, int64_t tokens);
+
 }  // namespace lengthwise

@@ -78,6 +78,14 @@ AttentionProbe::AttentionProbe(const AttentionVariant& of, OptionValues with,
   }
 }
 
+std::map<std::string, Var> AttentionProbe::own_parameters() const {
+  std::map<std::string, Var> by_name;
+  for (const Parameter& parameter : parameters.all()) {
+    by_name.emplace(parameter.name, parameter.variable);
+  }
+  return by_name;
+}
+
 std::vector<float> AttentionProbe::outputs() const {
   const Var out = attention->attend(in);
   return {out.value().values().begin(), out.value().values().end()};

@@ -1,5 +1,6 @@
 // One call of a variant on random inputs: how laws look at it.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,6 +53,7 @@ class AttentionProbe {
   std::vector<double> gradients() const;
   void clear_gradients() const;
 
+  std::map<std::string, Var> own_parameters() const;
   /// The definition on these inputs, not yet run.
   template <class Scalar>
   Definition<Scalar> definition() const;
@@ -80,24 +82,7 @@ void redraw_tokens(const AttentionProbe& probe, int64_t b, int64_t begin, int64_
 
 template <class Scalar>
 Definition<Scalar> AttentionProbe::definition() const {
-  Definition<Scalar> a;
-  a.B = sizes.batch, a.T = sizes.queries, a.S = sizes.keys, a.H = sizes.heads;
-  a.G = sizes.key_value_heads, a.D = sizes.head_width, a.C = sizes.model_width;
-  a.queries = lifted<Scalar>(in.q.value());
-  a.keys = lifted<Scalar>(in.k.value());
-  a.values = lifted<Scalar>(in.v.value());
-  a.inputs = lifted<Scalar>(in.x.value());
-  a.memories = lifted<Scalar>(in.memory.value());
-  a.outputs = Array<Scalar>(in.q.shape());
-  for (const Parameter& parameter : parameters.all()) {
-    a.parameters.emplace(parameter.name, lifted<Scalar>(parameter.variable.value()));
-  }
-  a.mask = in.mask;
-  if (in.bias != nullptr) {
-    a.bias_by_distance = lifted<Scalar>(bias.by_distance.value());
-    a.bias_zero = bias.zero;
-  }
-  return a;
+  return definition_of<Scalar>(in, own_parameters());
 }
 
 template <class Scalar>

@@ -12,6 +12,8 @@ AttentionCheck check_definition, check_gradient, check_batch, check_row_order, c
     check_permutation, check_shift, check_decode;
 // Keys of another sequence, cross_laws.cpp.
 AttentionCheck check_cross_padding, check_cross_order, check_cross_pieces;
+// Weights that unit values find, value_laws.cpp.
+AttentionCheck check_values;
 // To the bit, exact_laws.cpp.
 AttentionCheck check_unseen, check_reach, check_causality, check_causal_gradient, check_rows,
     check_threads, check_accumulation, check_written;

@@ -20,6 +20,10 @@ std::string needs_decode(const AttentionVariant& variant) {
 
 std::string needs_cross(const AttentionVariant& variant) { return why_not_across(variant.info); }
 
+std::string needs_weights_to_find(const AttentionVariant& variant) {
+  return variant.info.linear_in_v ? needs_definition(variant) : "is not linear in its values";
+}
+
 std::string needs_cost(const AttentionVariant& variant) {
   return variant.cost ? "" : "predicts no cost";
 }
@@ -64,6 +68,9 @@ constexpr AttentionLaw kLaws[] = {
      kForwardTolerance, needs_cross, check_cross_order},
     {"cross_pieces", "queries of another sequence in pieces, without memory, get what all get",
      kForwardTolerance, needs_cross, check_cross_pieces},
+    {"values",
+     "outputs are weighted sums of the values, and unit values find the definition's weights",
+     kForwardTolerance, needs_weights_to_find, check_values},
     {"unseen", "a query that sees no key gets 0 and sends no gradient", 0, always, check_unseen},
     {"reach", "tokens further back than it reaches leave an output as it is, the furthest does not",
      0, needs_reach, check_reach},

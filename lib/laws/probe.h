@@ -25,15 +25,6 @@ class PoisonedBuffers {
 /// Normal values that are a function of the name.
 Var random_var(const Shape& shape, uint64_t name, bool needs_gradient = true);
 
-template <class Scalar>
-Array<Scalar> lifted(const Tensor& tensor) {
-  Array<Scalar> array(tensor.shape());
-  for (size_t i = 0; i < array.data.size(); ++i) {
-    array.data[i] = Scalar(static_cast<double>(tensor.values()[i]));
-  }
-  return array;
-}
-
 /// max |a - b| / max |b|; NaN and infinity count as infinitely wrong.
 double relative_error(std::span<const double> found, std::span<const double> expected);
 

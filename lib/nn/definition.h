@@ -1,5 +1,5 @@
 // What the `define` of a variant or scheme is written against: naive, obviously right, in any
-// scalar type (double for values, Dual for slopes). Never fast, never used outside tests and laws.
+// scalar type (double for values, Dual for slopes). Never fast: what is fast is held to it.
 #pragma once
 #include <map>
 #include <string>
@@ -99,6 +99,40 @@ struct Definition {
     });
   }
 };
+
+template <class Scalar>
+Array<Scalar> lifted(const Tensor& tensor) {
+  Array<Scalar> array(tensor.shape());
+  for (size_t i = 0; i < array.data.size(); ++i) {
+    array.data[i] = Scalar(static_cast<double>(tensor.values()[i]));
+  }
+  return array;
+}
+
+/// A definition on these inputs, not yet run; the layer's parameters come by the names that its
+/// variant gave them. The mask's rows outlive it.
+template <class Scalar>
+Definition<Scalar> definition_of(const AttentionInput& in,
+                                 const std::map<std::string, Var>& parameters) {
+  Definition<Scalar> a;
+  a.B = in.q.extent(0), a.T = in.q.extent(1), a.H = in.q.extent(2), a.D = in.q.extent(3);
+  a.S = in.k.extent(1), a.G = in.k.extent(2), a.C = in.x.extent(2);
+  a.queries = lifted<Scalar>(in.q.value());
+  a.keys = lifted<Scalar>(in.k.value());
+  a.values = lifted<Scalar>(in.v.value());
+  a.inputs = lifted<Scalar>(in.x.value());
+  a.memories = lifted<Scalar>(in.memory.value());
+  a.outputs = Array<Scalar>(in.q.shape());
+  for (const auto& [name, variable] : parameters) {
+    a.parameters.emplace(name, lifted<Scalar>(variable.value()));
+  }
+  a.mask = in.mask;
+  if (in.bias != nullptr) {
+    a.bias_by_distance = lifted<Scalar>(in.bias->by_distance.value());
+    a.bias_zero = in.bias->zero;
+  }
+  return a;
+}
 
 enum class PositionHook { embed, rotate, bias };
 

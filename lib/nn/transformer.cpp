@@ -99,6 +99,9 @@ Transformer::Mixer Transformer::make_mixer(const std::string& layer, const std::
                                            uint64_t seed) {
   const std::string of_role = layer + role;
   Mixer mixer;
+  mixer.name = of_role + "attention";
+  mixer.across = !role.empty();
+  mixer.part = part;
   mixer.info = part.variant->info;
   mixer.sizes = sizes;
   if (mixer.info.projection == Projection::query_key_value) {
@@ -110,7 +113,7 @@ Transformer::Mixer Transformer::make_mixer(const std::string& layer, const std::
   }
   mixer.attention = part.variant->make({.sizes = sizes,
                                         .options = part.options,
-                                        .parameters = parameters_.scoped(of_role + "attention"),
+                                        .parameters = parameters_.scoped(mixer.name),
                                         .random_key = hash_text(of_role, seed),
                                         .initial_deviation = options_.initial_deviation});
   const bool reads_norm =

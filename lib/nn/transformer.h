@@ -1,6 +1,7 @@
 // A decoder, an encoder or both, pre-norm or post-norm, around any registered attention variants
 // and positional scheme.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,6 +21,17 @@ struct Source {
   std::span<const int64_t> row_lengths{};  // [B] real tokens of each row, on the left; empty: all
 };
 
+/// One layer's attention as a forward pass comes to it. Everything lives until the call is over.
+struct MixedLayer {
+  int64_t layer = 0;
+  bool across = false;  // it attends over a source
+  const AttentionPart& part;
+  const Attention& attention;
+  std::string_view parameters;  // what the names of its own begin with
+  const AttentionInput& in;
+};
+using MixObserver = std::function<void(const MixedLayer&)>;
+
 /// One forward pass: what dropout draws from (in evaluation nothing is dropped), padding, and the
 /// source, if the model reads one.
 struct ForwardPass {
@@ -30,6 +42,9 @@ struct ForwardPass {
   std::span<const int64_t> row_lengths{};  // [B] real tokens of each row, on the left; empty: all.
                                            // Outlives the backward pass.
   Source source{};
+  /// Is shown every layer's attention before it mixes, from the first to the last, an encoder's
+  /// before its decoder's. Outlives the backward pass.
+  const MixObserver* observer = nullptr;
 };
 
 /// What a model remembers of the rows that it decodes.
@@ -94,6 +109,9 @@ class Transformer {
   struct Mixer {
     std::optional<Norm> norm;          // none where pre-norm self-attention reads the stream
     Linear query, key, value, output;  // undefined with Projection::none
+    std::string name;                  // what those of its variant's parameters begin with
+    bool across = false;               // it attends over a source
+    AttentionPart part;
     AttentionInfo info;
     AttentionSizes sizes;
     size_t position = 0;  // its object of the scheme
@@ -120,6 +138,7 @@ class Transformer {
     Var memory;                     // what an encoder made of the source; not while decoding
     AttentionMask memory_mask;
     ModelState* state = nullptr;  // decoding
+    const MixObserver* observer = nullptr;
   };
   struct LayerDropout {
     Dropout weights, attention, cross_weights, cross, feed_forward;
@@ -136,6 +155,8 @@ class Transformer {
                    const AttentionSizes& sizes, uint64_t seed);
   Stack make_stack(const StackSetup& of, size_t first_part, const ModelSetup& setup);
 
+  static void show(const AttentionTerms& terms, const Mixer& mixer, size_t layer,
+                   const AttentionInput& in);
   Var attend(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,
              const Dropout& dropout) const;
   Var attend_across(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,

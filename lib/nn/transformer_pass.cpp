@@ -85,6 +85,17 @@ Shape Transformer::Mixer::by_group(const Var& x) const {
   return {x.extent(0), x.extent(1), sizes.key_value_heads, sizes.head_width};
 }
 
+void Transformer::show(const AttentionTerms& terms, const Mixer& mixer, size_t layer,
+                       const AttentionInput& in) {
+  if (terms.observer == nullptr) return;
+  (*terms.observer)({.layer = static_cast<int64_t>(layer),
+                     .across = mixer.across,
+                     .part = mixer.part,
+                     .attention = *mixer.attention,
+                     .parameters = mixer.name,
+                     .in = in});
+}
+
 Var Transformer::attend(const Stack& stack, size_t index, const Var& x, const AttentionTerms& terms,
                         const Dropout& dropout) const {
   const Mixer& mixer = stack.layers[index].self;
@@ -105,6 +116,7 @@ Var Transformer::attend(const Stack& stack, size_t index, const Var& x, const At
       in.k = position.rotate(in.k, Side::key, in.mask.first);
     }
   }
+  show(terms, mixer, index, in);
   Var mixed;
   {
     const ScopeGuard scope(Scope::attention);
@@ -136,6 +148,7 @@ Var Transformer::attend_across(const Stack& stack, size_t index, const Var& x,
       in.v = Var(terms.state->sources[index][1]);
     }
   }
+  show(terms, mixer, index, in);
   Var mixed;
   {
     const ScopeGuard scope(Scope::attention);
@@ -223,6 +236,7 @@ Var Transformer::run_stack(const Stack& stack, std::span<const int32_t> tokens, 
 Var Transformer::encode(int64_t batch, const ForwardPass& pass, DropoutKeys& keys) const {
   const Stack& encoder = stacks_.front();
   AttentionTerms terms;
+  terms.observer = pass.observer;
   terms.mask.keys = pass.source.row_lengths;
   const Var x =
       run_stack(encoder, pass.source.tokens, batch, pass.source.length, pass, terms, keys);
@@ -243,6 +257,7 @@ Var Transformer::logits(std::span<const int32_t> tokens, int64_t batch, int64_t 
   const ScopeGuard scope(Scope::rest);
   DropoutKeys keys(pass);
   AttentionTerms terms;
+  terms.observer = pass.observer;
   if (options_.has_source()) {
     terms.memory = encode(batch, pass, keys);
     terms.memory_mask.keys = pass.source.row_lengths;

@@ -1,0 +1,31 @@
+// What a trained model's attention looks at, at each length of the test.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "experiments/runner/table_builder.h"
+#include "insight/attention_maps.h"
+#include "tasks/task.h"
+
+namespace lengthwise {
+
+/// Each head's mean over a few validation examples of one length; NaN where a layer has no weights.
+struct AttentionAtLength {
+  struct Head {
+    std::string role;
+    int64_t layer = 0, head = 0;
+    HeadSummary summary;
+  };
+  int64_t length = 0;
+  std::vector<Head> heads;
+};
+
+/// Over the first kAttentionExamples of the `examples` that are scored.
+AttentionAtLength attention_at(const Transformer& model, const Task& task, uint64_t seed,
+                               int64_t length, int64_t examples);
+inline constexpr int64_t kAttentionExamples = 4;
+
+/// attention_entropy and attention_distance [test_length, role, layer, head]; nothing of none.
+void add_attention(TableBuilder& table, std::vector<AttentionAtLength> lengths);
+
+}  // namespace lengthwise
