@@ -47,7 +47,7 @@ class Weights(unittest.TestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def exported(self, model: Path) -> Path:
-        file = self.folder / "out.safetensors"
+        file = self.folder / f"{len(list(self.folder.iterdir()))}.safetensors"  # one each: none replaces another's
         lengthwise("export", str(model), "--safetensors", str(file))
         return file
 
