@@ -10,6 +10,7 @@ import numpy as np
 
 from figures import accuracy, comparison, depths, lengths, memory, overview, pareto, parts, scaling, settings
 from figures.comparison import Parser, UserError
+from figures.paper import stem_of
 
 # Each draws a comparison to STEM-<name> and returns the paths, or None where the file has no data.
 FIGURES = {"scaling": scaling.draw, "decoding": scaling.draw_decoding, "parts": parts.draw, "accuracy": accuracy.draw,
@@ -26,9 +27,7 @@ OF_ROWS = {"memory": memory.draw}
 
 
 def draw(arguments) -> list[Path]:
-    stem = arguments.output or arguments.file.with_suffix("")
-    if stem.suffix in (".png", ".svg"):
-        stem = stem.with_suffix("")
+    stem = stem_of(arguments.output, arguments.file)
     if arguments.against and arguments.figure not in ("settings", "all"):
         raise UserError(f"--against: found --figure {arguments.figure}, expected --figure settings")
     if arguments.figure is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from figures import attention
 from figures.comparison import Parser, UserError
+from figures.paper import stem_of
 
 
 def main() -> int:
@@ -21,11 +22,8 @@ def main() -> int:
     parser.add_argument("--rollout", action="store_true", help="beside each layer the rollout up to it")
     try:
         arguments = parser.parse_args()
-        stem = arguments.output or arguments.file.with_suffix("")
-        if stem.suffix in (".png", ".svg"):
-            stem = stem.with_suffix("")
         found = attention.choose(attention.read(arguments.file), arguments)
-        paths = attention.draw(found, stem, arguments.rollout)
+        paths = attention.draw(found, stem_of(arguments.output, arguments.file), arguments.rollout)
     except UserError as error:
         print(f"plot_attention: {error}", file=sys.stderr)
         return 2

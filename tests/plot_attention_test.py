@@ -10,6 +10,7 @@ import numpy as np
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
+from checks import run_checks  # noqa: E402
 from figures import attention  # noqa: E402
 
 
@@ -103,18 +104,10 @@ def refuses_wrong_files_in_one_line(file: Path, folder: Path) -> None:
 def main() -> int:
     tests = [draws_every_head_with_its_tokens, shows_the_weights_of_the_file, thins_labels_of_long_inputs,
              draws_what_is_chosen, refuses_wrong_files_in_one_line]
-    failures = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = attended(folder)
-        for test in tests:
-            try:
-                test(file, folder)
-            except AssertionError as error:
-                failures += 1
-                print(f"FAILED {test.__name__}: {error}")
-    print(f"{len(tests) - failures} passed, {failures} failed")
-    return 1 if failures else 0
+        return run_checks(tests, lambda test: test(file, folder))
 
 
 if __name__ == "__main__":

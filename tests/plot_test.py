@@ -17,6 +17,7 @@ kept = tempfile.TemporaryDirectory()  # what several tests read, until the last 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 PLOT = SCRIPTS / "plot.py"
 sys.path.insert(0, str(SCRIPTS))
+from checks import run_checks  # noqa: E402
 from figures import comparison, overview, scaling, settings  # noqa: E402
 from figures.paper import plt  # noqa: E402
 from figures.style import COLOURS, INK, MARKERS, STROKES, place  # noqa: E402
@@ -357,16 +358,12 @@ def main() -> int:
              leaves_out_learning_rates_that_were_not_chosen,
              the_overview_scores_by_the_chosen_rate_alone, lines_differ_in_grey_and_text_can_be_read,
              draws_bytes_over_those_of_the_parameters, names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
-    failures = 0
-    for test in tests:
+
+    def in_a_folder(test) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            try:
-                test(Path(sys.argv[1]), Path(folder))
-            except AssertionError as error:
-                failures += 1
-                print(f"FAILED {test.__name__}: {error}")
-    print(f"{len(tests) - failures} passed, {failures} failed")
-    return 1 if failures else 0
+            test(Path(sys.argv[1]), Path(folder))
+
+    return run_checks(tests, in_a_folder)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import h5py
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
+from checks import run_checks
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = Path(sys.argv[1]).resolve()
 CHROMIUM = Path("/usr/bin/chromium")
@@ -296,7 +298,6 @@ def main() -> int:
         print(f"report_page_test: skipped, no {CHROMIUM}: scripts/setup --browser installs it")
         return 0
     wanted = [test for test in TESTS if re.search("|".join(sys.argv[2:]), test.__name__)]
-    failures = 0
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         results = sweep(folder / "results")
@@ -304,15 +305,10 @@ def main() -> int:
         outcome = report(results, "-o", path)
         assert outcome.returncode == 0, outcome.stderr
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for test in wanted:
-            try:
-                test(Browser(chromium), path, results)
-            except Exception as error:  # a time-out of the browser is a failure like any other
-                failures += 1
-                print(f"FAILED {test.__name__}: {error}")
+        # A time-out of the browser is a failure like any other.
+        code = run_checks(wanted, lambda test: test(Browser(chromium), path, results), Exception)
         chromium.close()
-    print(f"{len(wanted) - failures} passed, {failures} failed")
-    return 1 if failures else 0
+    return code
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = Path(sys.argv[1]).resolve()
 sys.path.insert(0, str(ROOT / "scripts"))
+from checks import run_checks  # noqa: E402
 from reproduction.comparing import SOLVED_ACCURACY, compare_results  # noqa: E402
 from reproduction.findings import CannotJudge, passes_at  # noqa: E402
 from reproduction.rows import Rows, read_results  # noqa: E402
@@ -358,19 +359,15 @@ def main() -> int:
              lengths_at_which_a_level_is_passed, the_quick_version_has_its_own_bounds, a_score_is_of_the_chosen_learning_rate,
              a_signal_leaves_a_run_to_go_on_with, wrong_use_is_one_line,
              the_studies_of_this_repository_have_findings]
-    failures = 0
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tiny.ini").write_text(SWEEP)
         results = sweep(Path(folder) / "tiny.ini", results=Path(folder) / "results")
-        for test in tests:
+
+        def in_a_repository(test) -> None:
             with tempfile.TemporaryDirectory() as own:
-                try:
-                    test(Repository(Path(own), results))
-                except AssertionError as error:
-                    failures += 1
-                    print(f"FAILED {test.__name__}: {error}")
-    print(f"{len(tests) - failures} passed, {failures} failed")
-    return 1 if failures else 0
+                test(Repository(Path(own), results))
+
+        return run_checks(tests, in_a_repository)
 
 
 if __name__ == "__main__":

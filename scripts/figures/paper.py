@@ -191,6 +191,12 @@ def panels(rows: int, columns: int, width: float, height: float):
     return figure, grid
 
 
+def stem_of(output: Path | None, file: Path) -> Path:
+    """What the paths of a figure begin with: as asked for, with or without an ending, or beside the file."""
+    stem = output or file.with_suffix("")
+    return stem.with_suffix("") if stem.suffix in (".png", ".svg") else stem
+
+
 def save(figure, stem: Path) -> list[Path]:
     """Writes STEM.png and STEM.svg, the same bytes for the same figure."""
     # The layout's solver goes by addresses and rounds differently from one drawing to the next.
