@@ -6,15 +6,6 @@
 namespace lengthwise {
 namespace {
 
-std::map<std::string, Var> parameters_of(const Transformer& model, const std::string& prefix) {
-  std::map<std::string, Var> own;
-  for (const Parameter& parameter : model.parameters()) {
-    if (!parameter.name.starts_with(prefix)) continue;
-    own.emplace(parameter.name.substr(prefix.size()), parameter.variable);
-  }
-  return own;
-}
-
 // [B,T]. Padding is no query: of self-attention past the keys, across past the target's end.
 std::vector<int64_t> visible_of(const MixedLayer& layer, std::span<const int64_t> row_lengths) {
   const AttentionInput& in = layer.in;
@@ -73,7 +64,7 @@ void map_attention(const Transformer& model, std::span<const int32_t> tokens, in
     map.visible = visible_of(layer, pass.row_lengths);
     if (options.against_definition && map.why_none.empty()) {
       const std::vector<double> exact = defined_weights(
-          layer.part, in, parameters_of(model, std::string(layer.parameters) + "."));
+          layer.part, in, variables_below(std::string(layer.parameters) + ".", model.parameters()));
       if (!exact.empty()) map.exact_error = weights_error(map.weights, exact);
     }
     use(std::move(map));

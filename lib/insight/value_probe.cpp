@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/difference.h"
 #include "base/random.h"
 #include "nn/definition.h"
 
@@ -68,26 +69,6 @@ Tensor drawn_values(const Shape& shape, uint64_t seed) {
   return values;
 }
 
-struct Difference {
-  double worst = 0, largest = 0;  // max |a - b|, infinite where one is not finite; max |b|
-};
-
-Difference difference(const std::vector<double>& found, const std::vector<double>& expected) {
-  check_equal(found.size(), expected.size(), "numbers compared");
-  Difference d;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double error = std::abs(found[i] - expected[i]);
-    d.worst = std::isfinite(error) ? std::max(d.worst, error) : HUGE_VAL;
-    d.largest = std::max(d.largest, std::abs(expected[i]));
-  }
-  return d;
-}
-
-double relative(const std::vector<double>& found, const std::vector<double>& expected) {
-  const Difference d = difference(found, expected);
-  return d.largest > 0 ? d.worst / d.largest : d.worst;
-}
-
 // o(b,i,h,:) = sum over j of weights(b,h,i,j) v(b,j,g,:)
 std::vector<double> weighted_sums(const Extents& n, const std::vector<double>& weights,
                                   const Tensor& values) {
@@ -128,7 +109,7 @@ std::string reason(const Attention& attention, const AttentionInput& in, const T
   for (size_t i = 0; i < expected.size(); ++i) {
     expected[i] = kOfOwn * of_own[i] + kOfDrawn * of_drawn[i];
   }
-  const double error = relative(mixed(attention, in, sum), expected);
+  const double error = relative_error(mixed(attention, in, sum), expected);
   if (error > kMisfitAllowed) {
     return fmt::format(
         "is not linear in its values: a sum of values is mixed otherwise than its "
@@ -157,8 +138,8 @@ ValueProbe probe_values(const Attention& attention, const AttentionInput& in) {
   const Tensor& own = in.v.value();
   const Tensor drawn = drawn_values(own.shape(), 1);
   for (const Tensor* values : {&own, &drawn}) {
-    probe.misfit = std::max(probe.misfit, relative(weighted_sums(n, probe.weights, *values),
-                                                   mixed(attention, in, *values)));
+    probe.misfit = std::max(probe.misfit, relative_error(weighted_sums(n, probe.weights, *values),
+                                                         mixed(attention, in, *values)));
   }
   if (probe.misfit <= kMisfitAllowed) return probe;
   probe.why_none = reason(attention, in, own, drawn, probe.misfit);
@@ -181,7 +162,7 @@ std::vector<double> defined_weights(const AttentionPart& part, const AttentionIn
 }
 
 double weights_error(const std::vector<double>& found, const std::vector<double>& expected) {
-  const Difference d = difference(found, expected);
+  const Difference d = difference_of(found, expected);
   return d.worst / std::max(1.0, d.largest);
 }
 

@@ -79,11 +79,7 @@ AttentionProbe::AttentionProbe(const AttentionVariant& of, OptionValues with,
 }
 
 std::map<std::string, Var> AttentionProbe::own_parameters() const {
-  std::map<std::string, Var> by_name;
-  for (const Parameter& parameter : parameters.all()) {
-    by_name.emplace(parameter.name, parameter.variable);
-  }
-  return by_name;
+  return variables_below("", parameters.all());
 }
 
 std::vector<float> AttentionProbe::outputs() const {

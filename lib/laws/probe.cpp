@@ -11,17 +11,6 @@ Var random_var(const Shape& shape, uint64_t name, bool needs_gradient) {
   return {value, needs_gradient ? std::make_shared<Gradient>(value.size()) : nullptr};
 }
 
-double relative_error(std::span<const double> found, std::span<const double> expected) {
-  if (found.size() != expected.size()) return HUGE_VAL;
-  double worst = 0, largest = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double error = std::abs(found[i] - expected[i]);
-    worst = std::isfinite(error) ? std::max(worst, error) : HUGE_VAL;
-    largest = std::max(largest, std::abs(expected[i]));
-  }
-  return largest > 0 ? worst / largest : worst;
-}
-
 std::vector<double> gradient_of(const Var& variable) {
   if (variable.gradient()->empty()) {
     return std::vector<double>(static_cast<size_t>(variable.value().size()), 0.0);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
+#include "base/difference.h"  // IWYU pragma: export
 #include "base/memory.h"
 #include "nn/definition.h"
 
@@ -24,9 +25,6 @@ class PoisonedBuffers {
 
 /// Normal values that are a function of the name.
 Var random_var(const Shape& shape, uint64_t name, bool needs_gradient = true);
-
-/// max |a - b| / max |b|; NaN and infinity count as infinitely wrong.
-double relative_error(std::span<const double> found, std::span<const double> expected);
 
 inline std::vector<double> as_doubles(std::span<const float> values) {
   return {values.begin(), values.end()};

@@ -66,16 +66,21 @@ Var extend_dense(DecodeState& state, const AttentionInput& in, DenseAttentionRul
   return dense_attention(in.q, Var(state[0]), Var(state[1]), rule);
 }
 
+Var few_queries_attention(const Var& q, const Var& k, const Var& v,
+                          const TiledAttentionRule& rule) {
+  return dense_attention(q, k, v,
+                         {.mask = rule.mask,
+                          .bias = rule.bias,
+                          .dropout = rule.dropout,
+                          .scale = rule.scale,
+                          .exclude_self = rule.exclude_self,
+                          .keys = rule.keys});
+}
+
 Var extend_tiled(DecodeState& state, const AttentionInput& in, TiledAttentionRule rule) {
   rule.keys = remember(state, in);
   if (in.q.extent(1) <= kFewQueries) {
-    return dense_attention(in.q, Var(state[0]), Var(state[1]),
-                           {.mask = rule.mask,
-                            .bias = rule.bias,
-                            .dropout = rule.dropout,
-                            .scale = rule.scale,
-                            .exclude_self = rule.exclude_self,
-                            .keys = rule.keys});
+    return few_queries_attention(in.q, Var(state[0]), Var(state[1]), rule);
   }
   return tiled_attention(in.q, Var(state[0]), Var(state[1]), rule).out;
 }

@@ -14,5 +14,7 @@ Var extend_dense(DecodeState& state, const AttentionInput& in, DenseAttentionRul
 /// the dense way: a panel of queries would be all but empty.
 Var extend_tiled(DecodeState& state, const AttentionInput& in, TiledAttentionRule rule);
 inline constexpr int64_t kFewQueries = 8;
+/// tiled_attention where every key is seen, or hidden by the mask alone, the dense way.
+Var few_queries_attention(const Var& q, const Var& k, const Var& v, const TiledAttentionRule& rule);
 
 }  // namespace lengthwise

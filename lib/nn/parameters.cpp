@@ -73,4 +73,14 @@ void ParameterSet::clear_gradients() {
   for (const Parameter& parameter : all()) parameter.variable.gradient()->clear();
 }
 
+std::map<std::string, Var> variables_below(std::string_view prefix,
+                                           std::span<const Parameter> parameters) {
+  std::map<std::string, Var> below;
+  for (const Parameter& parameter : parameters) {
+    if (!parameter.name.starts_with(prefix)) continue;
+    below.emplace(parameter.name.substr(prefix.size()), parameter.variable);
+  }
+  return below;
+}
+
 }  // namespace lengthwise

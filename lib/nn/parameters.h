@@ -1,7 +1,9 @@
 // The weights of a model, by name. Its counting form allocates nothing: how a model is sized
 // without being built.
 #pragma once
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,10 @@ struct Parameter {
   Var variable;  // undefined when counting
   bool decays;   // weight decay applies: matrices yes, gains and biases no
 };
+
+/// Those whose names begin with this prefix, by what stands behind it.
+std::map<std::string, Var> variables_below(std::string_view prefix,
+                                           std::span<const Parameter> parameters);
 
 class ParameterSet {
  public:

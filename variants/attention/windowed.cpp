@@ -38,13 +38,7 @@ class Windowed final : public Attention {
         window_(options.window) {}
 
   Var attend(const AttentionInput& in) const override {
-    return tiled_attention(in.q, in.k, in.v,
-                           {.mask = in.mask,
-                            .bias = in.bias,
-                            .dropout = in.dropout,
-                            .scale = scale_,
-                            .window = window_})
-        .out;
+    return tiled_attention(in.q, in.k, in.v, rule(in)).out;
   }
 
   /// The keys and values that a next token sees: position p in slot p % slots.
@@ -71,12 +65,7 @@ class Windowed final : public Attention {
     store_rows(in.v, in.mask, state[1]);
     if (tokens > 1) return attend(local);
     // One query sees all that is there: a panel of queries would be all but empty.
-    return dense_attention(local.q, local.k, local.v,
-                           {.mask = local.mask,
-                            .bias = local.bias,
-                            .dropout = local.dropout,
-                            .scale = scale_,
-                            .keys = local.k.extent(1)});
+    return few_queries_attention(local.q, local.k, local.v, rule(local));
   }
 
   template <class Scalar>
@@ -107,6 +96,14 @@ class Windowed final : public Attention {
   }
 
  private:
+  TiledAttentionRule rule(const AttentionInput& in) const {
+    return {.mask = in.mask,
+            .bias = in.bias,
+            .dropout = in.dropout,
+            .scale = scale_,
+            .window = window_};
+  }
+
   // [B, most remembered + T, G, D]: the remembered rows in order, then the new ones.
   static Tensor recent_rows(const Tensor& ring, const Var& rows, const AttentionMask& mask,
                             std::span<const int64_t> remembered) {
