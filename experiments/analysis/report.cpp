@@ -70,9 +70,10 @@ std::string quantity_table(const Comparison& comparison, const std::string& titl
                            const std::vector<Quantity>& quantities,
                            const std::vector<std::string>& parts) {
   const Unit unit = quantity_info(quantities.front()).unit;
-  const Scale scale = common_scale(finite_values(comparison, quantities), scales_of(unit));
+  const std::vector<double> values = finite_values(comparison, quantities);
+  if (values.empty()) return "";
+  const Scale scale = common_scale(values, scales_of(unit));
   const bool exact = unit != Unit::seconds;
-  if (finite_values(comparison, quantities).empty()) return "";
   const auto rows_of = [&](const std::vector<int64_t>& lengths) {
     Rows rows;
     for (size_t part = 0; part < quantities.size(); ++part) {

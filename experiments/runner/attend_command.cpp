@@ -4,14 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <new>
-#include <nlohmann/json.hpp>
 
 #include "base/check.h"
-#include "base/parallel.h"
 #include "base/text_table.h"
 #include "experiments/runner/attention_file.h"
-#include "experiments/runner/runner_options.h"
+#include "experiments/runner/model_command.h"
 #include "experiments/runner/units.h"
 
 namespace lengthwise {
@@ -38,21 +35,15 @@ std::string error_text(double error) {
 }
 
 // Columns that a terminal has room for.
-constexpr std::pair<const char*, const char*> kShown[] = {
-    {"entropy", "entropy"},   {"entropy_share", "of ln n"}, {"distance", "distance"},
-    {"diagonal", "diagonal"}, {"first", "first"},           {"top1", "top 1"},
-    {"top5", "top 5"}};
-
-std::string summary_row_text(const HeadSummary& summary, const char* name) {
-  for (const SummaryNumber& number : summary_numbers()) {
-    if (number.name == std::string_view(name)) return short_number(summary.*number.member);
-  }
-  return "";
-}
+constexpr std::pair<const char*, double HeadSummary::*> kShown[] = {
+    {"entropy", &HeadSummary::entropy},   {"of ln n", &HeadSummary::entropy_share},
+    {"distance", &HeadSummary::distance}, {"diagonal", &HeadSummary::diagonal},
+    {"first", &HeadSummary::first},       {"top 1", &HeadSummary::top1},
+    {"top 5", &HeadSummary::top5}};
 
 std::string table_text(const AttentionOf& found, std::optional<int64_t> head) {
   std::vector<std::string> titles = {"attention", "role", "layer", "head"};
-  for (const auto& [name, title] : kShown) titles.emplace_back(title);
+  for (const auto& [title, member] : kShown) titles.emplace_back(title);
   titles.emplace_back("probe error");
   std::vector<std::vector<std::string>> rows = {titles, {"-"}};
   std::string notes;
@@ -66,8 +57,8 @@ std::string table_text(const AttentionOf& found, std::optional<int64_t> head) {
       if (head && *head != h) continue;
       rows.push_back({map.variant, map.role, std::to_string(map.layer), std::to_string(h)});
       const HeadSummary summary = map.summary(h);
-      for (const auto& [name, title] : kShown) {
-        rows.back().push_back(summary_row_text(summary, name));
+      for (const auto& [title, member] : kShown) {
+        rows.back().push_back(short_number(summary.*member));
       }
       rows.back().push_back(error_text(map.exact_error));
     }
@@ -86,10 +77,10 @@ std::string text_of(const std::vector<AttentionOf>& all, std::optional<int64_t> 
   }
   return text +
          "\nentropy in nats, and as a share of ln n, n keys seen; distance in tokens; then shares "
-         "of "
-         "weight: on the\ndiagonal, the first key, the 1 and 5 keys that get most. probe error: "
-         "the "
-         "largest difference of a\nweight from the definition's";
+         "of weight: on the\n"
+         "diagonal, the first key, the 1 and 5 keys that get most. probe error: the largest "
+         "difference of a\n"
+         "weight from the definition's";
 }
 
 nlohmann::json map_json(const AttentionMap& map, std::optional<int64_t> head) {
@@ -113,9 +104,8 @@ nlohmann::json map_json(const AttentionMap& map, std::optional<int64_t> head) {
 
 nlohmann::json json_of(const AttendOptions& options, const SavedModel& saved,
                        const std::vector<AttentionOf>& all) {
-  nlohmann::json json = {{"checkpoint", options.checkpoint}, {"run_id", saved.run_id},
-                         {"commit", saved.commit},           {"steps", saved.steps},
-                         {"config", saved.config.text()},    {"inputs", nlohmann::json::array()}};
+  nlohmann::json json = model_json(options.checkpoint, saved);
+  json["inputs"] = nlohmann::json::array();
   for (const AttentionOf& found : all) {
     nlohmann::json input = {{"input", found.reading.input},
                             {"target", found.reading.target},
@@ -142,8 +132,6 @@ void keep_chosen(const AttendOptions& options, AttentionOf& found) {
 }
 
 void attend(const AttendOptions& options) {
-  set_thread_count(static_cast<int>(options.threads));
-  MemoryLedger::instance().set_limit_bytes(run_memory_limit_bytes({}));
   if (!options.output.empty()) check_replaceable(options.output);
   const SavedModel saved = load_model(options.checkpoint);
   std::vector<AttentionOf> all;
@@ -154,11 +142,8 @@ void attend(const AttendOptions& options) {
   if (!options.output.empty()) {
     write_table(options.output, attention_table(saved, options.checkpoint, all, options.head));
   }
-  // Bytes that a model writes need not be UTF-8.
-  fmt::print("{}\n", options.json
-                         ? json_of(options, saved, all)
-                               .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-                         : text_of(all, options.head));
+  if (options.json) return print_json(json_of(options, saved, all));
+  fmt::print("{}\n", text_of(all, options.head));
 }
 
 }  // namespace
@@ -171,13 +156,7 @@ int attend_command(const std::vector<std::string>& arguments) {
         describe_attend_options());
     return 0;
   }
-  try {
-    attend(options);
-  } catch (const OutOfMemory& error) {
-    user_error("attend: out of memory: {}; expected shorter inputs", memory_text(error));
-  } catch (const std::bad_alloc&) {
-    user_error("attend: the system gave no more memory; expected shorter inputs");
-  }
+  run_on_model("attend", options.threads, "shorter inputs", [&] { attend(options); });
   return 0;
 }
 

@@ -72,6 +72,13 @@ AttentionAtLength attention_at(const Transformer& model, const Task& task, uint6
   return at;
 }
 
+void add_head_coordinates(TableBuilder& table, const std::vector<std::string>& roles,
+                          const std::vector<int64_t>& layers, const std::vector<int64_t>& heads) {
+  table.text_coordinate("role", roles, "encoder, decoder, or cross: the decoder over a source");
+  table.integer_coordinate("layer", layers, "1", "layer of the model, from 0");
+  table.integer_coordinate("head", heads, "1", "head of a layer, from 0");
+}
+
 void add_attention(TableBuilder& table, std::vector<AttentionAtLength> lengths) {
   if (lengths.empty()) return;
   std::sort(lengths.begin(), lengths.end(),
@@ -79,9 +86,7 @@ void add_attention(TableBuilder& table, std::vector<AttentionAtLength> lengths) 
   const auto roles = values_of(lengths, &AttentionAtLength::Head::role);
   const auto layers = values_of(lengths, &AttentionAtLength::Head::layer);
   const auto heads = values_of(lengths, &AttentionAtLength::Head::head);
-  table.text_coordinate("role", roles, "encoder, decoder, or cross: the decoder over a source");
-  table.integer_coordinate("layer", layers, "1", "layer of the model, from 0");
-  table.integer_coordinate("head", heads, "1", "head of a layer, from 0");
+  add_head_coordinates(table, roles, layers, heads);
   const auto column = [&](const std::string& name, double HeadSummary::*member,
                           const std::string& units, const std::string& long_name) {
     Column::Numbers values;

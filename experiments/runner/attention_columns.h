@@ -25,6 +25,10 @@ AttentionAtLength attention_at(const Transformer& model, const Task& task, uint6
                                int64_t length, int64_t examples);
 inline constexpr int64_t kAttentionExamples = 4;
 
+/// The coordinates role, layer and head.
+void add_head_coordinates(TableBuilder& table, const std::vector<std::string>& roles,
+                          const std::vector<int64_t>& layers, const std::vector<int64_t>& heads);
+
 /// attention_entropy and attention_distance [test_length, role, layer, head]; nothing of none.
 void add_attention(TableBuilder& table, std::vector<AttentionAtLength> lengths);
 

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "build_info.h"
-#include "experiments/runner/table_builder.h"
+#include "experiments/runner/attention_columns.h"
 
 namespace lengthwise {
 namespace {
@@ -90,9 +90,7 @@ void put_rows(std::span<const double> rows, int64_t width, const Places& places,
 }
 
 void add_coordinates(TableBuilder& t, const Places& places) {
-  t.text_coordinate("role", places.roles, "encoder, decoder, or cross: the decoder over a source");
-  t.integer_coordinate("layer", places.layers, "1", "layer of the model, from 0");
-  t.integer_coordinate("head", places.heads, "1", "head of a layer, from 0");
+  add_head_coordinates(t, places.roles, places.layers, places.heads);
   t.integer_coordinate("query", counted(places.queries), "1", "place of the token that looks");
   t.integer_coordinate("key", counted(places.keys), "1", "place of the token that is looked at");
 }

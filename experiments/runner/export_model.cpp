@@ -1,7 +1,6 @@
 #include "experiments/runner/export_model.h"
 
 #include "base/check.h"
-#include "base/config_keys.h"
 #include "experiments/runner/saved_model.h"
 #include "io/safetensors.h"
 
@@ -38,16 +37,6 @@ void check_replaceable(const fs::path& file, const std::string& run_id) {
   }
 }
 
-// The weights are for others, to whom this machine's paths say nothing.
-std::string text_without_paths(const RunConfig& config) {
-  const std::string whole = config.text();
-  std::string text;
-  for (const std::string_view line : split_text(whole, '\n')) {
-    if (!line.empty() && !is_path(line.substr(0, line.find(' ')))) text += std::string(line) + "\n";
-  }
-  return text;
-}
-
 }  // namespace
 
 void export_model(const fs::path& model, const fs::path& file) {
@@ -59,7 +48,8 @@ void export_model(const fs::path& model, const fs::path& file) {
   }
   write_safetensors(file, arrays,
                     {{StoredNames::kVersion, kStoredVersion},
-                     {StoredNames::kConfig, text_without_paths(saved.config)},
+                     // The weights are for others, to whom this machine's paths say nothing.
+                     {StoredNames::kConfig, saved.config.text_without_paths()},
                      {StoredNames::kVocabulary, std::to_string(saved.vocabulary)},
                      {StoredNames::kSteps, std::to_string(saved.steps)},
                      {StoredNames::kRunId, saved.run_id},

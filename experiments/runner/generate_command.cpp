@@ -4,13 +4,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <new>
-#include <nlohmann/json.hpp>
 
 #include "base/check.h"
-#include "base/parallel.h"
 #include "experiments/runner/generate_options.h"
-#include "experiments/runner/runner_options.h"
+#include "experiments/runner/model_command.h"
 #include "experiments/runner/units.h"
 #include "generation/beam_search.h"
 
@@ -109,9 +106,8 @@ std::vector<Answer> write_on(const GenerateOptions& options, const SavedModel& s
 
 nlohmann::json answers_json(const GenerateOptions& options, const SavedModel& saved,
                             const GenerationPlan& plan, const std::vector<Answer>& answers) {
-  nlohmann::json json = {{"checkpoint", options.checkpoint}, {"run_id", saved.run_id},
-                         {"commit", saved.commit},           {"steps", saved.steps},
-                         {"config", saved.config.text()},    {"most_tokens", plan.most_tokens}};
+  nlohmann::json json = model_json(options.checkpoint, saved);
+  json["most_tokens"] = plan.most_tokens;
   if (options.sampling) {
     json["sampling"] = {{"temperature", options.sampling->temperature},
                         {"top_k", options.sampling->top_k},
@@ -142,17 +138,12 @@ nlohmann::json answers_json(const GenerateOptions& options, const SavedModel& sa
 }
 
 void answer_prompts(const GenerateOptions& options) {
-  set_thread_count(static_cast<int>(options.threads));
-  MemoryLedger::instance().set_limit_bytes(run_memory_limit_bytes({}));
   const SavedModel saved = load_model(options.checkpoint);
   const GenerationPlan plan = plan_generation(options, saved);
   Printer printer(options, saved);
   const std::vector<Answer> answers = options.beams > 0 ? search(options, saved, plan, printer)
                                                         : write_on(options, saved, plan, printer);
-  if (!options.json) return;
-  // Bytes that a model writes need not be UTF-8.
-  fmt::print("{}\n", answers_json(options, saved, plan, answers)
-                         .dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  if (options.json) print_json(answers_json(options, saved, plan, answers));
 }
 
 }  // namespace
@@ -164,16 +155,8 @@ int generate_command(const std::vector<std::string>& arguments) {
                describe_generate_options());
     return 0;
   }
-  try {
-    answer_prompts(options);
-  } catch (const OutOfMemory& error) {
-    user_error("generate: out of memory: {}; expected fewer --tokens or shorter prompts",
-               memory_text(error));
-  } catch (const std::bad_alloc&) {
-    user_error(
-        "generate: the system gave no more memory; expected fewer --tokens or shorter "
-        "prompts");
-  }
+  run_on_model("generate", options.threads, "fewer --tokens or shorter prompts",
+               [&] { answer_prompts(options); });
   return 0;
 }
 

@@ -37,6 +37,7 @@ class Decoding {
       : model_(model), batch_(batch), prompt_length_(std::max<int64_t>(0, batch.length - 2)) {
     for (int64_t b = 0; b < batch.batch; ++b) last_positions_.push_back(b);
     prompt_ = tokens(0, prompt_length_);
+    for (int64_t at = prompt_length_; at < batch.length; ++at) after_.push_back(tokens(at, 1));
   }
   int64_t state_bytes() const { return state_.bytes(); }
   void take_prompt() {
@@ -45,9 +46,9 @@ class Decoding {
     if (prompt_length_ > 0) model_.extend(state_, prompt_, prompt_length_, {});
   }
   void take_tokens_before_the_last() {
-    for (int64_t at = prompt_length_; at + 1 < batch_.length; ++at) take(at);
+    for (size_t i = 0; i + 1 < after_.size(); ++i) take(after_[i]);
   }
-  void take_last_token() { take(batch_.length - 1); }
+  void take_last_token() { take(after_.back()); }
 
  private:
   // [B,count] from this position on.
@@ -59,12 +60,13 @@ class Decoding {
     }
     return some;
   }
-  void take(int64_t position) { model_.extend(state_, tokens(position, 1), 1, last_positions_); }
+  void take(const std::vector<int32_t>& token) { model_.extend(state_, token, 1, last_positions_); }
 
   const Transformer& model_;
   const Batch& batch_;
   int64_t prompt_length_;
-  std::vector<int32_t> prompt_;
+  std::vector<int32_t> prompt_;              // [B,prompt_length_]
+  std::vector<std::vector<int32_t>> after_;  // [B] each: the tokens after it
   std::vector<int64_t> last_positions_;
   ModelState state_;
 };

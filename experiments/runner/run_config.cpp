@@ -309,9 +309,14 @@ BatchSizes RunConfig::batch_sizes(int64_t batch, int64_t length, int64_t labelle
   return {batch, length, labelled, train.checkpoint == "layer", model.has_source() ? length : 0};
 }
 
-std::string RunConfig::text() const {
+std::string RunConfig::text_without_paths() const {
+  return text_where([](std::string_view key) { return is_path(key); });
+}
+
+std::string RunConfig::text_where(bool (*left_out)(std::string_view key)) const {
   std::string text;
   for (const auto& [key, value] : resolved) {
+    if (left_out != nullptr && left_out(key)) continue;
     const bool is_asked = match.key.empty() || (key != match.key && key != "match");
     text += key + " = " + (is_asked ? value : key == "match" ? "none" : match.value) + "\n";
   }

@@ -75,10 +75,15 @@ struct RunConfig {
   BatchSizes batch_sizes(int64_t batch, int64_t length, int64_t labelled) const;
   /// `key = value` lines: what the results file keeps. A size that was matched stands as it is,
   /// with nothing left to match, so that the text gives this very model again.
-  std::string text() const;
+  std::string text() const { return text_where(nullptr); }
+  /// The same without the paths of this machine.
+  std::string text_without_paths() const;
   /// A hash of what can change a recorded number, of the schema and of the data's bytes; paths do
   /// not enter.
   uint64_t id(uint64_t data_hash) const;
+
+ private:
+  std::string text_where(bool (*left_out)(std::string_view key)) const;
 };
 
 /// Keys with one value each -> a run. UserError names the key; keys of variants, schemes and tasks
