@@ -24,6 +24,9 @@ struct Batch {
   DataVector<int64_t> labelled;  // rising flat positions b*T + t
   DataVector<int32_t> targets;   // one for each of labelled
   DataVector<int32_t> parts{};   // to score: each label's place in Task::parts, if there are any
+  /// To score, where a task knows: the flat position at which each label's answer is to be read,
+  /// and one drawn from those of its kind that are not the answer.
+  DataVector<int64_t> evidence{}, distractors{};
   int64_t source_length = 0;     // 0: no source
   DataVector<int32_t> source{};  // [B,S]
   DataVector<int64_t> source_lengths{};  // [B] real tokens of each source; empty: all
