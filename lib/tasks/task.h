@@ -27,8 +27,8 @@ struct Batch {
   /// To score, where a task knows: the flat position at which each label's answer is to be read,
   /// and one drawn from those of its kind that are not the answer.
   DataVector<int64_t> evidence{}, distractors{};
-  int64_t source_length = 0;     // 0: no source
-  DataVector<int32_t> source{};  // [B,S]
+  int64_t source_length = 0;             // 0: no source
+  DataVector<int32_t> source{};          // [B,S]
   DataVector<int64_t> source_lengths{};  // [B] real tokens of each source; empty: all
 };
 
