@@ -173,12 +173,51 @@ TEST(AttentionMaps, ChangeNothingOfWhatTheModelSays) {
   const std::vector<int64_t> labelled = {6};
   const MixObserver watch = [](const MixedLayer& layer) {
     (void)probe_values(layer.attention, layer.in);
+    return Var();
   };
   ForwardPass watched;
   watched.observer = &watch;
   const Var with = model.logits(kTokens, 1, 7, labelled, watched);
   const Var without = model.logits(kTokens, 1, 7, labelled, {});
   EXPECT_TRUE(std::ranges::equal(with.value().values(), without.value().values()));
+}
+
+TEST(AttentionMaps, GiveWayToWhatStandsInForAnAttention) {
+  const Transformer model(model_of("decoder", "flash"), ParameterSet(3));
+  const std::vector<int64_t> labelled = {6};
+  int64_t calls = 0;
+  const MixObserver replace = [&](const MixedLayer& layer) {
+    ++calls;
+    return layer.layer == 1 ? layer.attention.attend(layer.in) : Var();
+  };
+  const MixObserver silence = [&](const MixedLayer& layer) {
+    return Var(Tensor::zeros(layer.in.q.shape(), Tag::activations));
+  };
+  const auto logits = [&](const MixObserver* observer) {
+    ForwardPass pass;
+    pass.observer = observer;
+    const Var out = model.logits(kTokens, 1, 7, labelled, pass);
+    return std::vector<float>(out.value().values().begin(), out.value().values().end());
+  };
+  EXPECT_EQ(logits(&replace), logits(nullptr));
+  EXPECT_EQ(calls, 2);
+  EXPECT_NE(logits(&silence), logits(nullptr));
+}
+
+TEST(AttentionMaps, MeasureTheStreamAsItEntersALayer) {
+  ModelSetup setup = model_of("decoder", "flash");
+  const Transformer model(setup, ParameterSet(3));
+  const std::vector<AttentionMap> maps = maps_of(model, {5, 5, 5}, {});
+  const Parameter& embedding = model.parameters().front();
+  ASSERT_EQ(embedding.name, "embedding");
+  const int64_t width = setup.model.width;
+  double sum = 0;
+  for (int64_t c = 0; c < width; ++c) {
+    const double value = embedding.variable.value().data()[5 * width + c];
+    sum += value * value;
+  }
+  EXPECT_NEAR(maps[0].stream_size, std::sqrt(sum / static_cast<double>(width)), 1e-6);
+  EXPECT_GT(maps[1].stream_size, 0);
 }
 
 TEST(AttentionMaps, KnowEncodersAndSources) {

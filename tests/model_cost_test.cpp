@@ -15,19 +15,9 @@ int64_t sum(const Numbers& numbers) {
   return std::accumulate(numbers.begin(), numbers.end(), int64_t{0});
 }
 
-class PlannedRun : public testing::TestWithParam<
-                       std::tuple<const char*, const char*, const char*, const char*>> {};
-
-TEST_P(PlannedRun, CostsWhatIsRecorded) {
-  const auto& [attention, position, task, kind] = GetParam();
-  const RunConfig config = resolve_run({{"attention", attention},
-                                        {"position", position},
-                                        {"task", task},
-                                        {"model.kind", kind},
-                                        {"length", "96"},
-                                        {"batch", "3"},
-                                        {"repeats", "1"},
-                                        {"threads", "2"}});
+// What is planned of a run and what it records.
+void expect_planned(const OptionValues& values) {
+  const RunConfig config = resolve_run(values);
   const int64_t before = MemoryLedger::instance().use().live_bytes;
   RunResult run;
   execute_run(config, {}, true, run);
@@ -53,6 +43,21 @@ TEST_P(PlannedRun, CostsWhatIsRecorded) {
             run.cost.training_step.work.total_exponentials());
 }
 
+class PlannedRun : public testing::TestWithParam<
+                       std::tuple<const char*, const char*, const char*, const char*>> {};
+
+TEST_P(PlannedRun, CostsWhatIsRecorded) {
+  const auto& [attention, position, task, kind] = GetParam();
+  expect_planned({{"attention", attention},
+                  {"position", position},
+                  {"task", task},
+                  {"model.kind", kind},
+                  {"length", "96"},
+                  {"batch", "3"},
+                  {"repeats", "1"},
+                  {"threads", "2"}});
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Pairs, PlannedRun,
     testing::Values(std::tuple{"full", "rotary", "mqar", "decoder"},
@@ -68,6 +73,34 @@ INSTANTIATE_TEST_SUITE_P(
                     std::tuple{"full", "sinusoidal", "reverse", "encoder_decoder"},
                     std::tuple{"flash", "rotary", "run_length", "encoder_decoder"},
                     std::tuple{"linear", "learned", "uniform", "encoder_decoder"}));
+
+class PlannedParts : public testing::TestWithParam<
+                         std::tuple<const char*, const char*, const char*, const char*>> {};
+
+TEST_P(PlannedParts, CostWhatIsRecordedWhereSomeAreMissing) {
+  const auto& [norm, residual, projections, kind] = GetParam();
+  for (const char* checkpoint : {"none", "layer"}) {
+    expect_planned({{"attention", "flash"},
+                    {"position", "rotary"},
+                    {"task", "reverse"},
+                    {"model.kind", kind},
+                    {"model.norm", norm},
+                    {"model.residual", residual},
+                    {"model.projections", projections},
+                    {"model.dropout", "0.1"},
+                    {"train.checkpoint", checkpoint},
+                    {"length", "96"},
+                    {"batch", "3"},
+                    {"repeats", "1"},
+                    {"threads", "2"}});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, PlannedParts,
+                         testing::Combine(testing::Values("pre", "post", "none"),
+                                          testing::Values("true", "false"),
+                                          testing::Values("qkv", "qk", "v", "none"),
+                                          testing::Values("decoder", "encoder_decoder")));
 
 // A plan allocates nothing, whatever the size.
 TEST(ModelCost, PlansWhatNoMachineHolds) {

@@ -57,6 +57,7 @@ struct Reference {
   }
 
   std::vector<S> map(const std::vector<S>& x, const std::string& name) {
+    if (!weights.contains(name + ".bias")) return x;
     std::vector<S> out = weight(name + ".bias").data;
     for (size_t i = 0; i < x.size(); ++i) {
       for (size_t j = 0; j < out.size(); ++j) {
@@ -97,13 +98,13 @@ struct Reference {
     return map(wide, layer + "narrow");
   }
 
-  static void add_to(std::vector<S>& x, const std::vector<S>& y) {
-    for (size_t c = 0; c < x.size(); ++c) x[c] += y[c];
+  void add_part(std::vector<S>& x, const std::vector<S>& y) {
+    for (size_t c = 0; c < x.size(); ++c) x[c] = setup.model.residual ? x[c] + y[c] : y[c];
   }
 
   Rows stream(size_t b) {
     const auto width = static_cast<size_t>(setup.model.width);
-    const bool pre = setup.model.norm == "pre";
+    const bool pre = setup.model.norm == "pre", post = setup.model.norm == "post";
     const bool scales = setup.model.embedding_scale == "root_width";
     Rows x;
     for (size_t t = 0; t < kLength; ++t) {
@@ -120,12 +121,12 @@ struct Reference {
       Rows in = x, out = x;
       for (size_t t = 0; pre && t < kLength; ++t) in[t] = norm(x[t], layer + "attention_norm");
       for (size_t t = 0; t < kLength; ++t) {
-        add_to(out[t], attention(in, t, layer));
-        if (!pre) out[t] = norm(out[t], layer + "attention_norm");
+        add_part(out[t], attention(in, t, layer));
+        if (post) out[t] = norm(out[t], layer + "attention_norm");
         if (setup.model.feed_forward == 0) continue;
-        add_to(out[t],
-               feed_forward(pre ? norm(out[t], layer + "feed_forward_norm") : out[t], layer));
-        if (!pre) out[t] = norm(out[t], layer + "feed_forward_norm");
+        add_part(out[t],
+                 feed_forward(pre ? norm(out[t], layer + "feed_forward_norm") : out[t], layer));
+        if (post) out[t] = norm(out[t], layer + "feed_forward_norm");
       }
       x = out;
     }
@@ -174,12 +175,21 @@ Batch labelled_batch() {
   return batch;
 }
 
-class WholeModel : public testing::TestWithParam<std::tuple<std::string, std::string, double>> {};
+struct Shaped {
+  std::string norm, head;
+  double feed_forward = 1.5;
+  bool residual = true;
+  std::string projections = "qkv";
+};
+
+class WholeModel : public testing::TestWithParam<Shaped> {};
 
 TEST_P(WholeModel, EqualsANaiveOneInLossAndInEveryGradient) {
   const PoisonedBuffers poisoned;
-  ModelSetup setup = tiny(std::get<0>(GetParam()), std::get<1>(GetParam()));
-  setup.model.feed_forward = std::get<2>(GetParam());
+  ModelSetup setup = tiny(GetParam().norm, GetParam().head);
+  setup.model.feed_forward = GetParam().feed_forward;
+  setup.model.residual = GetParam().residual;
+  setup.model.projections = GetParam().projections;
   if (setup.model.head == "free") setup.model.gelu = "tanh";
   if (setup.model.norm == "post") setup.model.embedding_scale = "one";
   const Transformer model(setup, ParameterSet(setup.seed));
@@ -200,11 +210,14 @@ TEST_P(WholeModel, EqualsANaiveOneInLossAndInEveryGradient) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, WholeModel,
-                         testing::Values(std::tuple{"pre", "tied", 1.5},
-                                         std::tuple{"post", "free", 1.5},
-                                         std::tuple{"pre", "free", 0.0},
-                                         std::tuple{"post", "tied", 0.0}));
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, WholeModel,
+    testing::Values(Shaped{"pre", "tied"}, Shaped{"post", "free"}, Shaped{"pre", "free", 0},
+                    Shaped{"post", "tied", 0}, Shaped{"none", "tied"}, Shaped{"none", "free", 0},
+                    Shaped{"pre", "tied", 1.5, false}, Shaped{"post", "tied", 1.5, false},
+                    Shaped{"none", "tied", 0, false}, Shaped{"pre", "tied", 1.5, true, "qk"},
+                    Shaped{"pre", "tied", 0, true, "v"},
+                    Shaped{"post", "tied", 1.5, true, "none"}));
 
 Tensor logits_of(const Transformer& model, std::vector<int32_t> tokens,
                  std::vector<int64_t> labelled) {
@@ -306,6 +319,12 @@ TEST(Transformer, RefusesWhatCannotWork) {
   ModelSetup setup = tiny();
   setup.model.heads = 3;
   EXPECT_EQ(refusal(setup), "model.heads: found 3, expected a divisor of model.width = 4");
+  setup = tiny();
+  setup.model.projections = "v";
+  setup.model.key_value_heads = 1;
+  EXPECT_EQ(refusal(setup),
+            "model.key_value_heads: found 1, expected 0 or model.heads = 2 with model.projections "
+            "= v: heads split the layer's input");
   setup = tiny();
   setup.attention = "linear";
   setup.model.attention_dropout = 0.1;

@@ -1,5 +1,7 @@
 #include "insight/attention_maps.h"
 
+#include <cmath>
+
 #include "base/check.h"
 #include "insight/value_probe.h"
 
@@ -19,6 +21,20 @@ std::vector<int64_t> visible_of(const MixedLayer& layer, std::span<const int64_t
     }
   }
   return visible;
+}
+
+// Over the tokens that are no padding.
+double root_mean_square(const Var& stream, std::span<const int64_t> visible) {
+  const int64_t width = stream.extent(2);
+  double sum = 0;
+  int64_t count = 0;
+  for (size_t token = 0; token < visible.size(); ++token) {
+    if (visible[token] == 0) continue;
+    const float* row = stream.data() + static_cast<int64_t>(token) * width;
+    for (int64_t c = 0; c < width; ++c) sum += static_cast<double>(row[c]) * row[c];
+    count += width;
+  }
+  return std::sqrt(sum / static_cast<double>(count));
 }
 
 }  // namespace
@@ -62,12 +78,14 @@ void map_attention(const Transformer& model, std::span<const int32_t> tokens, in
     map.weights = std::move(probe.weights);
     map.why_none = std::move(probe.why_none);
     map.visible = visible_of(layer, pass.row_lengths);
+    map.stream_size = root_mean_square(layer.stream, map.visible);
     if (options.against_definition && map.why_none.empty()) {
       const std::vector<double> exact = defined_weights(
           layer.part, in, variables_below(std::string(layer.parameters) + ".", model.parameters()));
       if (!exact.empty()) map.exact_error = weights_error(map.weights, exact);
     }
     use(std::move(map));
+    return Var();
   };
   pass.observer = &observer;
   const int64_t last[] = {batch * length - 1};

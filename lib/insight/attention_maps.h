@@ -19,6 +19,7 @@ struct AttentionMap {
   std::string why_none;         // "" where there are some
   /// The largest difference from the definition's weights, where it was asked for; NaN otherwise.
   double exact_error = std::numeric_limits<double>::quiet_NaN();
+  double stream_size = 0;        // root mean square of what enters the layer, of its real tokens
   std::vector<int64_t> visible;  // [B,T] keys that a query may see, from the first; 0: padding
 
   HeadWeights head(int64_t row, int64_t head) const;

@@ -16,7 +16,12 @@ void ModelOptions::visit(OptionVisitor& v) {
             "heads of keys and values, each shared by a group of heads; 0: as many as heads");
   v.number("feed_forward", feed_forward, {0, 64},
            "hidden width of the feed-forward layer over the model's width; 0: no feed-forward");
-  v.choice("norm", norm, {"pre", "post"}, "layer norm before each part or after its residual");
+  v.choice("norm", norm, {"pre", "post", "none"},
+           "layer norm before each part, after its residual, or nowhere");
+  v.flag("residual", residual, "what enters a part is added to what leaves it");
+  v.choice("projections", projections, {"qkv", "qk", "v", "none"},
+           "which of queries, keys and values (with the output) have matrices of their own; others "
+           "are the layer's input as it is");
   v.choice("head", head, {"tied", "free"}, "output head: the embedding's transpose, or its own");
   v.choice("gelu", gelu, {"erf", "tanh"},
            "between the feed-forward layers: exact, or as GPT-2 has it");

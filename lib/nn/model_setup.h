@@ -15,6 +15,8 @@ struct ModelOptions {
   int64_t key_value_heads = 0;
   double feed_forward = 4;
   std::string norm = "pre";
+  bool residual = true;
+  std::string projections = "qkv";
   std::string head = "tied";
   std::string gelu = "erf";
   std::string embedding_scale = "root_width";
@@ -26,6 +28,11 @@ struct ModelOptions {
   /// Hidden width of the feed-forward layer, 0 without one.
   int64_t hidden_width() const;
   Gelu gelu_form() const { return gelu == "erf" ? Gelu::erf : Gelu::tanh; }
+  /// Which matrices a layer's attention has, of a variant that is projected; others are the
+  /// identity and so that heads split the layer's input. The output's matrix stands with the
+  /// value's.
+  bool projects_queries_and_keys() const { return projections == "qkv" || projections == "qk"; }
+  bool projects_values() const { return projections == "qkv" || projections == "v"; }
   /// Of the layers that give the logits: a decoder's token sees itself and those before it, an
   /// encoder's sees all.
   bool causal() const { return kind != "encoder"; }

@@ -36,6 +36,7 @@ std::vector<Value> PlannedOperations::with_parameters(std::vector<Value> inputs,
 }
 
 Value PlannedOperations::linear(const Value& x, const std::string& name) {
+  if (!has(name + ".weight")) return x;
   const Value &weight = parameter(name + ".weight"), &bias = parameter(name + ".bias");
   const int64_t n = bias.floats, k = weight.floats / n, rows = x.floats / k;
   plan_.count(2 * rows * n * k, 0);
@@ -65,6 +66,7 @@ Value PlannedOperations::tied_head(const Value& x) {
 }
 
 Value PlannedOperations::norm(const Value& x, const std::string& name) {
+  if (!has(name + ".gain")) return x;
   const Value out = plan_.result(x.floats);
   const Block moments = plan_.result(2 * x.floats / options_.width).block;
   return plan_.record(out, {x.block, moments},
@@ -81,8 +83,17 @@ std::pair<Value, Value> PlannedOperations::add_norm(const Value& a, const Value&
   return {std::move(recorded), std::move(normed)};
 }
 
-Value PlannedOperations::add(const Value& a, const Value& b) {
-  return plan_.record(plan_.result(a.floats), {}, {a, b}, {});
+Value PlannedOperations::add_part(const Value& stream, const Value& part) {
+  if (!options_.residual) return part;
+  return plan_.record(plan_.result(part.floats), {}, {stream, part}, {});
+}
+
+std::pair<Value, Value> PlannedOperations::add_part(const Value& stream, const Value& part,
+                                                    const std::string& name) {
+  if (options_.residual && has(name + ".gain")) return add_norm(stream, part, name);
+  Value sum = add_part(stream, part);
+  Value normed = norm(sum, name);
+  return {std::move(sum), std::move(normed)};
 }
 
 Value PlannedOperations::dropout(const Value& x) {

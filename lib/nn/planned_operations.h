@@ -25,13 +25,15 @@ class PlannedOperations {
   /// The inputs and the parameters that a plug-in has under this prefix.
   std::vector<Value> with_parameters(std::vector<Value> inputs, const std::string& prefix) const;
 
+  /// x itself where there is no such weight.
   Value linear(const Value& x, const std::string& name);
   Value linear_gelu(const Value& x, const std::string& name);
   Value tied_head(const Value& x);
+  /// x itself where there is no such norm.
   Value norm(const Value& x, const std::string& name);
-  /// The sum and its norm.
-  std::pair<Value, Value> add_norm(const Value& a, const Value& b, const std::string& name);
-  Value add(const Value& a, const Value& b);
+  /// What follows a part, with or without residual, and its norm.
+  Value add_part(const Value& stream, const Value& part);
+  std::pair<Value, Value> add_part(const Value& stream, const Value& part, const std::string& norm);
   Value dropout(const Value& x);
   Value embedding(int64_t tokens);
   Value gather(const Value& x, int64_t rows);
@@ -41,6 +43,7 @@ class PlannedOperations {
 
  private:
   const Value& parameter(const std::string& name) const;
+  std::pair<Value, Value> add_norm(const Value& a, const Value& b, const std::string& name);
 
   StepPlan& plan_;
   const ModelOptions& options_;

@@ -90,12 +90,13 @@ Value PlannedStack::mix(const std::string& parameters, const AttentionCost& cost
                       });
 }
 
-Value PlannedStack::attend(const std::string& layer, const Part& part, const Value& x) {
-  const bool projects = part.info.projection == Projection::query_key_value;
+Value PlannedStack::attend(const std::string& layer, const Part& part, const Value& stream) {
+  const Value x =
+      options_.norm == "pre" ? operations_.norm(stream, layer + "attention_norm") : stream;
   plan_.scope = Scope::projections;
-  Value q = projects ? operations_.linear(x, layer + "query") : x;
-  Value k = projects ? operations_.linear(x, layer + "key") : x;
-  const Value v = projects ? operations_.linear(x, layer + "value") : x;
+  Value q = operations_.linear(x, layer + "query");
+  Value k = operations_.linear(x, layer + "key");
+  const Value v = operations_.linear(x, layer + "value");
   if (positions_.info.rotates && part.info.takes_positions) {
     q = rotate(q, part.position);
     k = rotate(k, part.position);
@@ -105,8 +106,8 @@ Value PlannedStack::attend(const std::string& layer, const Part& part, const Val
   const bool is_biased = part.info.takes_positions && part.position < biases_.size();
   const Value mixed =
       mix(layer + "attention.", part.cost, q, k, v, is_biased ? biases_[part.position] : Block());
-  plan_.scope = projects ? Scope::projections : Scope::rest;
-  Value out = projects ? operations_.linear(mixed, layer + "output") : mixed;
+  plan_.scope = Scope::projections;
+  Value out = operations_.linear(mixed, layer + "output");
   plan_.scope = Scope::rest;
   return out;
 }
@@ -136,34 +137,30 @@ Value PlannedStack::feed_forward(const std::string& layer, const Value& x) {
 Value PlannedStack::run_post_norm(int64_t index, const Value& x, const Memory& memory) {
   const std::string layer = layer_name(index);
   const Value mixed = operations_.dropout(attend(layer, part(self_, index), x));
-  Value normed = operations_.add_norm(x, mixed, layer + "attention_norm").second;
+  Value normed = operations_.add_part(x, mixed, layer + "attention_norm").second;
   if (memory) {
     const Value crossed =
         operations_.dropout(attend_across(layer, part(cross_, index), normed, *memory));
-    normed = operations_.add_norm(normed, crossed, layer + "cross_norm").second;
+    normed = operations_.add_part(normed, crossed, layer + "cross_norm").second;
   }
   if (options_.hidden_width() == 0) return normed;
   const Value wide = operations_.dropout(feed_forward(layer, normed));
-  return operations_.add_norm(normed, wide, layer + "feed_forward_norm").second;
+  return operations_.add_part(normed, wide, layer + "feed_forward_norm").second;
 }
 
 Value PlannedStack::run_layer(int64_t index, const Value& x, const Memory& memory) {
   if (options_.norm == "post") return run_post_norm(index, x, memory);
   const std::string layer = layer_name(index);
   Value stream = x;
-  Value mixed = [&] {
-    const bool norms = operations_.has(layer + "attention_norm.gain");
-    const Value in = norms ? operations_.norm(x, layer + "attention_norm") : x;
-    return operations_.dropout(attend(layer, part(self_, index), in));
-  }();
+  Value mixed = operations_.dropout(attend(layer, part(self_, index), x));
   if (memory) {
-    const auto between = operations_.add_norm(stream, mixed, layer + "cross_norm");
+    const auto between = operations_.add_part(stream, mixed, layer + "cross_norm");
     stream = between.first;
     mixed = operations_.dropout(attend_across(layer, part(cross_, index), between.second, *memory));
   }
-  if (options_.hidden_width() == 0) return operations_.add(stream, mixed);
-  const auto [sum, normed] = operations_.add_norm(stream, mixed, layer + "feed_forward_norm");
-  return operations_.add(sum, operations_.dropout(feed_forward(layer, normed)));
+  if (options_.hidden_width() == 0) return operations_.add_part(stream, mixed);
+  const auto [sum, normed] = operations_.add_part(stream, mixed, layer + "feed_forward_norm");
+  return operations_.add_part(sum, operations_.dropout(feed_forward(layer, normed)));
 }
 
 Value PlannedStack::run(const std::optional<Value>& memory) {

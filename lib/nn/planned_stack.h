@@ -66,7 +66,7 @@ class PlannedStack {
   Value embed(const Value& x);
   Value mix(const std::string& parameters, const AttentionCost& cost, const Value& q,
             const Value& k, const Value& v, const Block& bias);
-  Value attend(const std::string& layer, const Part& part, const Value& x);
+  Value attend(const std::string& layer, const Part& part, const Value& stream);
   Value attend_across(const std::string& layer, const Part& part, const Value& x,
                       const Value& memory);
   Value feed_forward(const std::string& layer, const Value& x);

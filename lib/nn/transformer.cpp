@@ -30,6 +30,13 @@ void check_model(const ModelSetup& setup) {
     user_error("model.key_value_heads: found {}, expected a divisor of model.heads = {}",
                model.key_value_heads, model.heads);
   }
+  if (model.projections != "qkv" && model.key_value_heads > 0 &&
+      model.key_value_heads != model.heads) {
+    user_error(
+        "model.key_value_heads: found {}, expected 0 or model.heads = {} with "
+        "model.projections = {}: heads split the layer's input",
+        model.key_value_heads, model.heads, model.projections);
+  }
   check_layers(model, "attention", patterns.self);
   if (model.has_source()) {
     check_layers(model, "decoder.attention", patterns.decoder);
@@ -104,10 +111,13 @@ Transformer::Mixer Transformer::make_mixer(const std::string& layer, const std::
   mixer.part = part;
   mixer.info = part.variant->info;
   mixer.sizes = sizes;
-  if (mixer.info.projection == Projection::query_key_value) {
-    const int64_t width = options_.width, key_width = sizes.key_value_heads * sizes.head_width;
+  const int64_t width = options_.width, key_width = sizes.key_value_heads * sizes.head_width;
+  const bool projects = mixer.info.projection == Projection::query_key_value;
+  if (projects && options_.projects_queries_and_keys()) {
     mixer.query = make_linear(of_role + "query", width, width);
     mixer.key = make_linear(of_role + "key", width, key_width);
+  }
+  if (projects && options_.projects_values()) {
     mixer.value = make_linear(of_role + "value", width, key_width);
     mixer.output = make_linear(of_role + "output", width, width);
   }
@@ -117,7 +127,8 @@ Transformer::Mixer Transformer::make_mixer(const std::string& layer, const std::
                                         .random_key = hash_text(of_role, seed),
                                         .initial_deviation = options_.initial_deviation});
   const bool reads_norm =
-      options_.norm == "post" || !role.empty() || !mixer.attention->reads_before_norm();
+      options_.norm == "post" ||
+      (options_.norm == "pre" && (!role.empty() || !mixer.attention->reads_before_norm()));
   if (reads_norm) mixer.norm = make_norm(layer + (role.empty() ? "attention_norm" : role + "norm"));
   return mixer;
 }
@@ -144,7 +155,7 @@ Transformer::Stack Transformer::make_stack(const StackSetup& of, size_t first_pa
                      attention_sizes(options_, cross.variant->info, /*causal=*/false), setup.seed);
     }
     if (hidden > 0) {
-      layer.feed_forward_norm = make_norm(name + "feed_forward_norm");
+      if (options_.norm != "none") layer.feed_forward_norm = make_norm(name + "feed_forward_norm");
       layer.widen = make_linear(name + "widen", width, hidden);
       layer.narrow = make_linear(name + "narrow", hidden, width);
     }

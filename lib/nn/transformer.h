@@ -25,12 +25,14 @@ struct Source {
 struct MixedLayer {
   int64_t layer = 0;
   bool across = false;  // it attends over a source
+  const Var& stream;    // [B,T,C] what enters it: in a pre-norm model before its norm
   const AttentionPart& part;
   const Attention& attention;
   std::string_view parameters;  // what the names of its own begin with
   const AttentionInput& in;
 };
-using MixObserver = std::function<void(const MixedLayer&)>;
+/// What it returns [B,T,H,D] stands in for what `attend` gives, unless it is undefined.
+using MixObserver = std::function<Var(const MixedLayer&)>;
 
 /// One forward pass: what dropout draws from (in evaluation nothing is dropped), padding, and the
 /// source, if the model reads one.
@@ -101,14 +103,17 @@ class Transformer {
     Var operator()(const Var& x) const { return layer_norm(x, gain, bias); }
     SumAndNorm of_sum(const Var& a, const Var& b) const { return add_layer_norm(a, b, gain, bias); }
   };
+  /// The identity where it has no weight.
   struct Linear {
     Var weight, bias;
-    Var operator()(const Var& x) const { return linear(x, weight, bias); }
+    Var operator()(const Var& x) const {
+      return weight.value().defined() ? linear(x, weight, bias) : x;
+    }
   };
   /// One attention with what stands around it.
   struct Mixer {
     std::optional<Norm> norm;          // none where pre-norm self-attention reads the stream
-    Linear query, key, value, output;  // undefined with Projection::none
+    Linear query, key, value, output;  // the identity with Projection::none
     std::string name;                  // what those of its variant's parameters begin with
     bool across = false;               // it attends over a source
     AttentionPart part;
@@ -124,7 +129,7 @@ class Transformer {
     Mixer self;
     std::optional<Mixer> cross;
     std::optional<Norm> feed_forward_norm;
-    Linear widen, narrow;
+    Linear widen, narrow;  // read where the model has a feed-forward part
   };
   struct Stack {
     std::vector<Layer> layers;
@@ -155,13 +160,15 @@ class Transformer {
                    const AttentionSizes& sizes, uint64_t seed);
   Stack make_stack(const StackSetup& of, size_t first_part, const ModelSetup& setup);
 
-  static void show(const AttentionTerms& terms, const Mixer& mixer, size_t layer,
-                   const AttentionInput& in);
-  Var attend(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,
+  static Var mix(const AttentionTerms& terms, const Mixer& mixer, size_t layer, const Var& stream,
+                 const AttentionInput& in);
+  Var attend(const Stack& stack, size_t layer, const Var& stream, const AttentionTerms& terms,
              const Dropout& dropout) const;
   Var attend_across(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,
                     const Dropout& dropout) const;
   Var feed_forward(const Layer& layer, const Var& x) const;
+  Var add_part(const Var& stream, const Var& part) const;
+  SumAndNorm add_part(const Var& stream, const Var& part, const std::optional<Norm>& norm) const;
   Var run_layer(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,
                 const LayerDropout& dropouts) const;
   Var run_post_norm(const Stack& stack, size_t layer, const Var& x, const AttentionTerms& terms,

@@ -85,21 +85,30 @@ Shape Transformer::Mixer::by_group(const Var& x) const {
   return {x.extent(0), x.extent(1), sizes.key_value_heads, sizes.head_width};
 }
 
-void Transformer::show(const AttentionTerms& terms, const Mixer& mixer, size_t layer,
-                       const AttentionInput& in) {
-  if (terms.observer == nullptr) return;
-  (*terms.observer)({.layer = static_cast<int64_t>(layer),
-                     .across = mixer.across,
-                     .part = mixer.part,
-                     .attention = *mixer.attention,
-                     .parameters = mixer.name,
-                     .in = in});
+Var Transformer::mix(const AttentionTerms& terms, const Mixer& mixer, size_t layer,
+                     const Var& stream, const AttentionInput& in) {
+  Var instead;
+  if (terms.observer != nullptr) {
+    instead = (*terms.observer)({.layer = static_cast<int64_t>(layer),
+                                 .across = mixer.across,
+                                 .stream = stream,
+                                 .part = mixer.part,
+                                 .attention = *mixer.attention,
+                                 .parameters = mixer.name,
+                                 .in = in});
+  }
+  const ScopeGuard scope(Scope::attention);
+  const Var mixed = instead.value().defined() ? instead
+                    : terms.state == nullptr || mixer.across
+                        ? mixer.attention->attend(in)
+                        : mixer.attention->extend(terms.state->layers[layer], in);
+  return mixed.reshaped(in.x.shape());
 }
 
-Var Transformer::attend(const Stack& stack, size_t index, const Var& x, const AttentionTerms& terms,
-                        const Dropout& dropout) const {
+Var Transformer::attend(const Stack& stack, size_t index, const Var& stream,
+                        const AttentionTerms& terms, const Dropout& dropout) const {
   const Mixer& mixer = stack.layers[index].self;
-  const bool projects = mixer.info.projection == Projection::query_key_value;
+  const Var x = options_.norm == "pre" && mixer.norm ? (*mixer.norm)(stream) : stream;
   AttentionInput in;
   in.x = in.memory = x;
   in.mask = terms.mask;
@@ -107,24 +116,16 @@ Var Transformer::attend(const Stack& stack, size_t index, const Var& x, const At
   if (mixer.info.forms_weights) in.dropout = dropout;
   {
     const ScopeGuard scope(Scope::projections);
-    in.q = (projects ? mixer.query(x) : x).reshaped(mixer.by_head(x));
-    in.k = (projects ? mixer.key(x) : x).reshaped(mixer.by_group(x));
-    in.v = (projects ? mixer.value(x) : x).reshaped(mixer.by_group(x));
+    in.q = mixer.query(x).reshaped(mixer.by_head(x));
+    in.k = mixer.key(x).reshaped(mixer.by_group(x));
+    in.v = mixer.value(x).reshaped(mixer.by_group(x));
     if (position_info_.rotates && mixer.info.takes_positions) {
       const Position& position = *positions_[mixer.position];
       in.q = position.rotate(in.q, Side::query, in.mask.first);
       in.k = position.rotate(in.k, Side::key, in.mask.first);
     }
   }
-  show(terms, mixer, index, in);
-  Var mixed;
-  {
-    const ScopeGuard scope(Scope::attention);
-    mixed = terms.state == nullptr ? mixer.attention->attend(in)
-                                   : mixer.attention->extend(terms.state->layers[index], in);
-    mixed = mixed.reshaped(x.shape());
-  }
-  if (!projects) return mixed;
+  const Var mixed = mix(terms, mixer, index, stream, in);
   const ScopeGuard scope(Scope::projections);
   return mixer.output(mixed);
 }
@@ -148,12 +149,7 @@ Var Transformer::attend_across(const Stack& stack, size_t index, const Var& x,
       in.v = Var(terms.state->sources[index][1]);
     }
   }
-  show(terms, mixer, index, in);
-  Var mixed;
-  {
-    const ScopeGuard scope(Scope::attention);
-    mixed = mixer.attention->attend(in).reshaped(x.shape());
-  }
+  const Var mixed = mix(terms, mixer, index, x, in);
   const ScopeGuard scope(Scope::projections);
   return mixer.output(mixed);
 }
@@ -163,19 +159,30 @@ Var Transformer::feed_forward(const Layer& layer, const Var& x) const {
   return layer.narrow(linear_gelu(x, layer.widen.weight, layer.widen.bias, options_.gelu_form()));
 }
 
+Var Transformer::add_part(const Var& stream, const Var& part) const {
+  return options_.residual ? add(stream, part) : part;
+}
+
+SumAndNorm Transformer::add_part(const Var& stream, const Var& part,
+                                 const std::optional<Norm>& norm) const {
+  if (options_.residual && norm) return norm->of_sum(stream, part);
+  const Var sum = add_part(stream, part);
+  return {sum, norm ? (*norm)(sum) : sum};
+}
+
 Var Transformer::run_post_norm(const Stack& stack, size_t index, const Var& x,
                                const AttentionTerms& terms, const LayerDropout& dropouts) const {
   const Layer& layer = stack.layers[index];
   const Var mixed = dropout(attend(stack, index, x, terms, dropouts.weights), dropouts.attention);
-  Var normed = layer.self.norm->of_sum(x, mixed).normed;
+  Var normed = add_part(x, mixed, layer.self.norm).normed;
   if (layer.cross) {
     const Var crossed =
         dropout(attend_across(stack, index, normed, terms, dropouts.cross_weights), dropouts.cross);
-    normed = layer.cross->norm->of_sum(normed, crossed).normed;
+    normed = add_part(normed, crossed, layer.cross->norm).normed;
   }
-  if (!layer.feed_forward_norm) return normed;
+  if (options_.hidden_width() == 0) return normed;
   const Var wide = dropout(feed_forward(layer, normed), dropouts.feed_forward);
-  return layer.feed_forward_norm->of_sum(normed, wide).normed;
+  return add_part(normed, wide, layer.feed_forward_norm).normed;
 }
 
 Var Transformer::run_layer(const Stack& stack, size_t index, const Var& x,
@@ -183,18 +190,16 @@ Var Transformer::run_layer(const Stack& stack, size_t index, const Var& x,
   if (options_.norm == "post") return run_post_norm(stack, index, x, terms, dropouts);
   const Layer& layer = stack.layers[index];
   Var stream = x;
-  Var mixed = dropout(
-      attend(stack, index, layer.self.norm ? (*layer.self.norm)(x) : x, terms, dropouts.weights),
-      dropouts.attention);
+  Var mixed = dropout(attend(stack, index, x, terms, dropouts.weights), dropouts.attention);
   if (layer.cross) {
-    const SumAndNorm between = layer.cross->norm->of_sum(stream, mixed);
+    const SumAndNorm between = add_part(stream, mixed, layer.cross->norm);
     stream = between.sum;
     mixed = dropout(attend_across(stack, index, between.normed, terms, dropouts.cross_weights),
                     dropouts.cross);
   }
-  if (!layer.feed_forward_norm) return add(stream, mixed);
-  const SumAndNorm middle = layer.feed_forward_norm->of_sum(stream, mixed);
-  return add(middle.sum, dropout(feed_forward(layer, middle.normed), dropouts.feed_forward));
+  if (options_.hidden_width() == 0) return add_part(stream, mixed);
+  const SumAndNorm middle = add_part(stream, mixed, layer.feed_forward_norm);
+  return add_part(middle.sum, dropout(feed_forward(layer, middle.normed), dropouts.feed_forward));
 }
 
 Var Transformer::run_stack(const Stack& stack, std::span<const int32_t> tokens, int64_t batch,
@@ -221,7 +226,7 @@ Var Transformer::run_stack(const Stack& stack, std::span<const int32_t> tokens, 
       dropouts.cross_weights = keys.next(options_.attention_dropout);
       dropouts.cross = keys.next(options_.dropout);
     }
-    if (layer.feed_forward_norm) dropouts.feed_forward = keys.next(options_.dropout);
+    if (options_.hidden_width() > 0) dropouts.feed_forward = keys.next(options_.dropout);
     // `terms` goes by value: this pass is over when the backward pass runs the layer again.
     x = pass.checkpoint_layers
             ? checkpointed(x,
