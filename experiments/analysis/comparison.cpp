@@ -23,7 +23,7 @@ void label_groups(std::vector<Group>& groups) {
     group.label = group.attention;
     if (position) group.label += " " + group.position;
     if (task) group.label += " " + group.task;
-    if (norm) group.label += " " + group.norm;
+    if (norm) group.label += group.norm == "none" ? " no norm" : " " + group.norm;
     group.label += settings_label(group.settings);
   }
 }

@@ -17,6 +17,7 @@ Place place_of(const AttentionAtLength::Head& head) { return {head.role, head.la
 struct Examples {
   std::vector<AttentionAtLength::Head> heads;
   std::map<Place, std::vector<HeadSummary>> summaries;
+  std::map<Place, double> stream_sizes;  // summed
 
   void add(const Transformer& model, const Batch& batch) {
     ForwardPass pass;
@@ -24,12 +25,13 @@ struct Examples {
     // A target is over with its last label; what fills its row up is nobody's query.
     const std::vector<int64_t> target_lengths = {batch.labelled.back() + 1};
     if (batch.source_length > 0) pass.row_lengths = target_lengths;
-    map_attention(
-        model, batch.tokens, batch.batch, batch.length, pass, {}, [&](const AttentionMap& map) {
-          for (int64_t h = 0; h < map.heads; ++h) {
-            add({map.role, map.layer, h, map.why_none.empty() ? map.summary(h) : HeadSummary()});
-          }
-        });
+    map_attention(model, batch.tokens, batch.batch, batch.length, pass, {},
+                  [&](const AttentionMap& map) {
+                    for (int64_t h = 0; h < map.heads; ++h) {
+                      add({map.role, map.layer, h,
+                           map.why_none.empty() ? map.summary(h) : HeadSummary(), map.stream_size});
+                    }
+                  });
   }
 
  private:
@@ -37,6 +39,7 @@ struct Examples {
     std::vector<HeadSummary>& all = summaries[place_of(head)];
     if (all.empty()) heads.push_back(head);
     all.push_back(head.summary);
+    stream_sizes[place_of(head)] += head.stream_size;
   }
 };
 
@@ -67,15 +70,20 @@ AttentionAtLength attention_at(const Transformer& model, const Task& task, uint6
   }
   AttentionAtLength at{length, found.heads};
   for (AttentionAtLength::Head& head : at.heads) {
-    head.summary = mean_of(found.summaries.at(place_of(head)));
+    const std::vector<HeadSummary>& all = found.summaries.at(place_of(head));
+    head.summary = mean_of(all);
+    head.stream_size = found.stream_sizes.at(place_of(head)) / static_cast<double>(all.size());
   }
   return at;
 }
 
-void add_head_coordinates(TableBuilder& table, const std::vector<std::string>& roles,
-                          const std::vector<int64_t>& layers, const std::vector<int64_t>& heads) {
-  table.text_coordinate("role", roles, "encoder, decoder, or cross: the decoder over a source");
+void add_layer_coordinate(TableBuilder& table, const std::vector<int64_t>& layers) {
   table.integer_coordinate("layer", layers, "1", "layer of the model, from 0");
+}
+
+void add_head_coordinates(TableBuilder& table, const std::vector<std::string>& roles,
+                          const std::vector<int64_t>& heads) {
+  table.text_coordinate("role", roles, "encoder, decoder, or cross: the decoder over a source");
   table.integer_coordinate("head", heads, "1", "head of a layer, from 0");
 }
 
@@ -84,31 +92,38 @@ void add_attention(TableBuilder& table, std::vector<AttentionAtLength> lengths) 
   std::sort(lengths.begin(), lengths.end(),
             [](const auto& a, const auto& b) { return a.length < b.length; });
   const auto roles = values_of(lengths, &AttentionAtLength::Head::role);
-  const auto layers = values_of(lengths, &AttentionAtLength::Head::layer);
   const auto heads = values_of(lengths, &AttentionAtLength::Head::head);
-  add_head_coordinates(table, roles, layers, heads);
-  const auto column = [&](const std::string& name, double HeadSummary::*member,
-                          const std::string& units, const std::string& long_name) {
+  add_head_coordinates(table, roles, heads);
+  const int64_t layers = table.table.dimensions.at("layer");
+  using Heads = std::vector<int64_t>;
+  const auto numbers = [&](const Heads& of, auto value) {
     Column::Numbers values;
     for (const AttentionAtLength& at : lengths) {
       std::map<Place, double> there;
-      for (const auto& head : at.heads) there.emplace(place_of(head), head.summary.*member);
+      for (const auto& head : at.heads) there.emplace(place_of(head), value(head));
       for (const std::string& role : roles) {
-        for (const int64_t layer : layers) {
-          for (const int64_t head : heads) {
+        for (int64_t layer = 0; layer < layers; ++layer) {
+          for (const int64_t head : of) {
             const auto place = there.find({role, layer, head});
             values.push_back(place == there.end() ? kAbsent : place->second);
           }
         }
       }
     }
-    table.numbers(name, {"test_length", "role", "layer", "head"}, std::move(values), units,
-                  long_name);
+    return values;
   };
-  column("attention_entropy", &HeadSummary::entropy, "1",
-         "entropy of a query's weights, nats, mean over a few validation examples");
+  const auto column = [&](const std::string& name, double HeadSummary::*member,
+                          const std::string& units, const std::string& long_name) {
+    table.numbers(name, {"test_length", "role", "layer", "head"},
+                  numbers(heads, [&](const auto& head) { return head.summary.*member; }), units,
+                  long_name + ", mean over a few validation examples");
+  };
+  column("attention_entropy", &HeadSummary::entropy, "1", "entropy of a query's weights, nats");
   column("attention_distance", &HeadSummary::distance, "token",
-         "distance of a query to its keys, by weight, mean over a few validation examples");
+         "distance of a query to its keys, by weight");
+  table.numbers("stream_size", {"test_length", "role", "layer"},
+                numbers(Heads{0}, [](const auto& head) { return head.stream_size; }), "1",
+                "root mean square of what enters a layer, mean over a few validation examples");
 }
 
 }  // namespace lengthwise

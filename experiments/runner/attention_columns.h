@@ -9,12 +9,13 @@
 
 namespace lengthwise {
 
-/// Each head's mean over a few validation examples of one length; NaN where a layer has no weights.
+/// Means over a few validation examples of one length; of a head NaN where a layer has no weights.
 struct AttentionAtLength {
   struct Head {
     std::string role;
     int64_t layer = 0, head = 0;
     HeadSummary summary;
+    double stream_size = 0;  // of its layer
   };
   int64_t length = 0;
   std::vector<Head> heads;
@@ -25,11 +26,13 @@ AttentionAtLength attention_at(const Transformer& model, const Task& task, uint6
                                int64_t length, int64_t examples);
 inline constexpr int64_t kAttentionExamples = 4;
 
-/// The coordinates role, layer and head.
+/// The coordinates layer, and role and head.
+void add_layer_coordinate(TableBuilder& table, const std::vector<int64_t>& layers);
 void add_head_coordinates(TableBuilder& table, const std::vector<std::string>& roles,
-                          const std::vector<int64_t>& layers, const std::vector<int64_t>& heads);
+                          const std::vector<int64_t>& heads);
 
-/// attention_entropy and attention_distance [test_length, role, layer, head]; nothing of none.
+/// attention_entropy and attention_distance [test_length, role, layer, head] and stream_size
+/// [test_length, role, layer], where the table has its layers already; nothing of none.
 void add_attention(TableBuilder& table, std::vector<AttentionAtLength> lengths);
 
 }  // namespace lengthwise

@@ -142,11 +142,14 @@ void Grid::expand(const StartWeights& weights) {
     if (!ids.insert(planned.id).second) continue;
     runs_.push_back(std::move(planned));
     for (const auto& [key, value] : run.resolved) {
-      const bool named =
-          key == "attention" || key == "position" || key == "length" || key == "seed";
-      if (!named && first.emplace(key, value).first->second != value) varying_.insert(key);
+      if (first.emplace(key, value).first->second != value) varying_.insert(key);
     }
   }
+  // A key that says nothing at one of its values stands in no config there.
+  for (const auto& [key, choices] : dimensions_) {
+    if (choices.size() > 1) varying_.insert(key);
+  }
+  for (const char* named : {"attention", "position", "length", "seed"}) varying_.erase(named);
   if (!works) user_error("attention: every run is refused: {}", runs_.front().refused);
 }
 

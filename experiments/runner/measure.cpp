@@ -29,6 +29,20 @@ void time_once(const Work& work, Timing& timing) {
   timing.scope_seconds.push_back(timing.work.seconds);
 }
 
+std::vector<double> layer_gradient_norms(const Transformer& model, int64_t layers) {
+  std::vector<double> norms;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    std::vector<Parameter> of_layer;
+    for (const Parameter& parameter : model.parameters()) {
+      if (parameter.name.starts_with(fmt::format("layers.{}.", layer))) {
+        of_layer.push_back(parameter);
+      }
+    }
+    norms.push_back(gradient_norm(of_layer));
+  }
+  return norms;
+}
+
 // Rows of which all tokens but the last two are a prompt. Of these the first is taken without
 // timing: while a text is written, a token comes after one, and finds the caches as that left them.
 class Decoding {
@@ -83,11 +97,13 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
   std::optional<AdamW> optimizer;
   if (all) optimizer.emplace(model.parameters(), AdamWOptions{});
   const auto forward = [&] { batch_loss(model, batch, ForwardPass{}); };
-  const auto step = [&](const std::function<void()>& between) {
+  const auto backward = [&](const std::function<void()>& between) {
     forward_backward(
         model, batch,
         {.training = true, .seed = seed, .checkpoint_layers = config.train.checkpoint == "layer"},
         between);
+  };
+  const auto update = [&] {
     const double norm = gradient_norm(model.parameters());
     optimizer->step(0.0, norm > 1 ? 1 / norm : 1.0);
     model.clear_gradients();
@@ -99,7 +115,9 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
     cost.inference_peak_bytes = ledger.use().peak_bytes;
     call(hooks.between);
     ledger.reset_peaks();
-    step([&] { cost.kept = ledger.use(); });
+    backward([&] { cost.kept = ledger.use(); });
+    cost.gradient_norms = layer_gradient_norms(model, config.model.layers);
+    update();
     cost.step = ledger.use();
     call(hooks.between);
   }
@@ -115,7 +133,12 @@ void measure_cost(Transformer& model, const Task& task, const RunConfig& config,
     call(hooks.between);
     if (all) {
       time_once(forward, cost.forward);
-      time_once([&] { step({}); }, cost.training_step);
+      time_once(
+          [&] {
+            backward({});
+            update();
+          },
+          cost.training_step);
     }
     if (!decoding) continue;
     time_once([&] { decoding->take_prompt(); }, cost.prefill);
@@ -157,46 +180,102 @@ class KeepTraining {
   TrainResult& result_;
 };
 
+std::function<void(const CurvePoint&)> reporter(const RunHooks& hooks, const std::string& what,
+                                                int64_t steps) {
+  return [&hooks, what, steps](const CurvePoint& point) {
+    call(hooks.progress,
+         fmt::format("{} {}/{} loss {:.3f}{}", what, point.step, steps, point.training_loss,
+                     std::isnan(point.validation_accuracy)
+                         ? ""
+                         : fmt::format(" accuracy {:.4f}", point.validation_accuracy)));
+  };
+}
+
 void train_model(Transformer& model, const Task& task, const RunConfig& config,
                  const RunHooks& hooks, RunResult& result) {
-  const auto report = [&](const CurvePoint& point) {
-    call(
-        hooks.progress,
-        fmt::format("step {}/{} loss {:.3f}{}", point.step, config.train.steps, point.training_loss,
-                    std::isnan(point.validation_accuracy)
-                        ? ""
-                        : fmt::format(" accuracy {:.4f}", point.validation_accuracy)));
-  };
-  Training training(model, task,
-                    {.options = config.train,
-                     .length = config.run.length,
-                     .seed = static_cast<uint64_t>(config.run.seed),
-                     .evaluation_examples = config.run.eval_examples,
-                     .progress = report});
+  TrainRequest request;
+  request.options = config.train;
+  request.length = config.run.length;
+  request.seed = static_cast<uint64_t>(config.run.seed);
+  request.evaluation_examples = config.run.eval_examples;
+  request.progress = reporter(hooks, "step", config.train.steps);
+  Training training(model, task, request);
   const KeepTraining keep(training, result.training);
   if (hooks.training_begins) hooks.training_begins(training);
   while (!training.done()) {
     training.step();
     if (hooks.step_done) hooks.step_done(training);
   }
+  if (config.run.eval_weights == "best" && hooks.restore_best) hooks.restore_best(model);
 }
 
-void score_model(const Transformer& model, const Task& task, const RunConfig& config,
-                 const RunHooks& hooks, RunResult& result) {
-  std::vector<int64_t> lengths = config.run.eval_lengths;
-  if (lengths.empty()) lengths = {config.run.length};
-  for (const int64_t length : lengths) {
+// From its own beginning: a call that was stopped begins it anew.
+void tune_model(Transformer& model, const Task& task, const RunConfig& config,
+                const RunHooks& hooks, RunResult& result) {
+  TrainRequest request;
+  request.options = config.tune.after(config.train);
+  request.length = config.tune_length();
+  request.seed = static_cast<uint64_t>(config.run.seed);
+  request.trains = config.tune.part;
+  request.first_step = config.train.steps;
+  request.progress = reporter(hooks, "tuning step", config.tune.steps);
+  Training tuning(model, task, request);
+  result.tuned_parameters = tuning.trained_count();
+  const KeepTraining keep(tuning, result.tuning);
+  while (!tuning.done()) {
+    tuning.step();
     call(hooks.between);
-    call(hooks.progress, fmt::format("scoring at length {}", length));
-    MemoryLedger::instance().release_pool();
-    result.scores.push_back(evaluate(model, task, static_cast<uint64_t>(config.run.seed), length,
-                                     config.run.eval_examples));
-    add_ceilings(model, task, result.scores.back());
-    if (!config.run.eval_attention) continue;
+  }
+}
+
+std::vector<int64_t> scored_lengths(const RunConfig& config) {
+  return config.run.eval_lengths.empty() ? std::vector{config.run.length} : config.run.eval_lengths;
+}
+
+LengthScore score_at(const Transformer& model, const Task& task, const RunConfig& config,
+                     const RunHooks& hooks, int64_t length) {
+  call(hooks.between);
+  call(hooks.progress, fmt::format("scoring at length {}", length));
+  MemoryLedger::instance().release_pool();
+  LengthScore score = evaluate(model, task, static_cast<uint64_t>(config.run.seed), length,
+                               config.run.eval_examples);
+  add_ceilings(model, task, score);
+  return score;
+}
+
+void look_into(const Transformer& model, const Task& task, const RunConfig& config,
+               const RunHooks& hooks, int64_t length, RunResult& result) {
+  const auto seed = static_cast<uint64_t>(config.run.seed);
+  if (config.run.eval_attention) {
     call(hooks.progress, fmt::format("looking at attention at length {}", length));
-    result.attention.push_back(
-        attention_at(model, task, static_cast<uint64_t>(config.run.seed), length,
-                     task.evaluation_examples(length, config.run.eval_examples)));
+    result.attention.push_back(attention_at(
+        model, task, seed, length, task.evaluation_examples(length, config.run.eval_examples)));
+  }
+  if (config.run.eval_evidence) {
+    call(hooks.progress, fmt::format("cutting edges to the evidence at length {}", length));
+    result.evidence.push_back(evidence_at(model, task, seed, length));
+  }
+  if (config.run.eval_removal) {
+    call(hooks.progress, fmt::format("removing keys at length {}", length));
+    result.removal.push_back(removal_at(model, task, seed, length));
+  }
+}
+
+// Tunes, if asked to, between two scorings.
+void score_model(Transformer& model, const Task& task, const RunConfig& config,
+                 const RunHooks& hooks, RunResult& result) {
+  const std::vector<int64_t> lengths = scored_lengths(config);
+  if (config.tunes()) {
+    for (const int64_t length : lengths) {
+      result.untuned_scores.push_back(score_at(model, task, config, hooks, length));
+    }
+    tune_model(model, task, config, hooks, result);
+    if (result.tuning.diverged) return;
+    if (hooks.tuning_ends) hooks.tuning_ends(model);
+  }
+  for (const int64_t length : lengths) {
+    result.scores.push_back(score_at(model, task, config, hooks, length));
+    look_into(model, task, config, hooks, length, result);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "base/counters.h"
 #include "base/memory.h"
 #include "experiments/runner/attention_columns.h"
+#include "experiments/runner/edge_columns.h"
 #include "experiments/runner/run_config.h"
 #include "train/training.h"
 
@@ -29,6 +30,7 @@ struct RunCost {
   int64_t state_bytes = 0;        // what decoding remembers of rows of `length` tokens
   std::optional<MemoryUse> kept;  // live between the forward and the backward of a training step
   std::optional<MemoryUse> step;  // peaks of a training step
+  std::vector<double> gradient_norms;  // of each layer that gives the logits, before clipping
   int64_t inference_peak_bytes = 0;
   int64_t peak_resident_bytes = 0;
   double probe_flops_per_second = 0;  // of a square matrix product, timed beside
@@ -42,7 +44,13 @@ struct RunResult {
   RunCost cost;
   TrainResult training;  // empty where the run does not train
   std::vector<LengthScore> scores;
+  /// What the second training changed, and the scores before it.
+  TrainResult tuning;
+  int64_t tuned_parameters = 0;
+  std::vector<LengthScore> untuned_scores;
   std::vector<AttentionAtLength> attention;  // with eval.attention
+  std::vector<EvidenceAtLength> evidence;    // with eval.evidence
+  std::vector<RemovalAtLength> removal;      // with eval.removal
   std::vector<NgramBaseline> baselines;
   double chance = std::numeric_limits<double>::quiet_NaN();
   std::string start_time, end_time;
@@ -57,6 +65,8 @@ struct RunHooks {
   std::function<void()> cost_is_known;
   std::function<void(Training&)> training_begins;
   std::function<void(const Training&)> step_done;
+  std::function<void(Transformer&)> restore_best;  // weights of the lowest validation loss
+  std::function<void(const Transformer&)> tuning_ends;
 };
 
 /// Times a forward pass, a training step, the taking of a prompt and a decoding step by turns,

@@ -44,12 +44,16 @@ int64_t PredictedRun::peak_bytes() const {
   return peak;
 }
 
-int64_t WorkPredictor::labels(const Task& task, WorkKind kind, int64_t batch, int64_t length) {
-  const auto [entry, is_new] = labels_.try_emplace({&task, kind, batch, length}, 0);
+WorkPredictor::Labels WorkPredictor::labels(const Task& task, WorkKind kind, int64_t batch,
+                                            int64_t length) {
+  const auto [entry, is_new] = labels_.try_emplace({&task, kind, batch, length});
   if (is_new) {
     const Batch made = kind == WorkKind::forward ? task.evaluation_batch(0, length, 0, batch)
                                                  : task.measured_batch(0, batch, length);
-    entry->second = std::ssize(made.labelled);
+    entry->second.count = std::ssize(made.labelled);
+    entry->second.scoring_bytes = ledger_bytes(4 * std::ssize(made.parts)) +
+                                  ledger_bytes(8 * std::ssize(made.evidence)) +
+                                  ledger_bytes(8 * std::ssize(made.distractors));
   }
   return entry->second;
 }
@@ -81,15 +85,15 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
     const int64_t examples = task.evaluation_examples(length, config.run.eval_examples);
     const int64_t at_once = std::min(examples, std::max<int64_t>(1, kTokensScoredAtOnce / length));
     const int64_t batches = (examples + at_once - 1) / at_once;
-    const int64_t labelled = labels(task, WorkKind::forward, at_once, length);
+    const auto [labelled, beside] = labels(task, WorkKind::forward, at_once, length);
     run.work.push_back(
         forward_item(cost_of(at_once, length, labelled), at_once, length, times * batches));
-    if (!task.parts(length).empty()) run.work.back().peak_bytes += ledger_bytes(4 * labelled);
+    run.work.back().peak_bytes += beside;
   };
   const auto& [batch, length, times] =
       std::tuple(config.run.batch, config.run.length, config.run.repeats + 1);
   const ModelCost measured =
-      cost_of(batch, length, labels(task, WorkKind::training_step, batch, length));
+      cost_of(batch, length, labels(task, WorkKind::training_step, batch, length).count);
   if (config.run.measure == "all") {
     run.step_peak_bytes = measured.peak_bytes;
     run.work.push_back(forward_item(measured, batch, length, times));
@@ -111,9 +115,18 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
                               config.train.evaluate_every);
     }
   }
+  if (config.tunes()) {
+    const int64_t rows = config.tune.after(config.train).batch;
+    for (const BatchShape& shape : shapes(task, rows, config.tune_length())) {
+      const auto steps = static_cast<double>(config.tune.steps) * shape.share;
+      run.work.push_back(step_item(cost_of(rows, shape.length, shape.labelled), rows, shape.length,
+                                   std::llround(steps)));
+    }
+  }
   if (!config.scores()) return run;
-  if (config.run.eval_lengths.empty()) add_scoring(length, 1);
-  for (const int64_t scored : config.run.eval_lengths) add_scoring(scored, 1);
+  const int64_t scorings = config.tunes() ? 2 : 1;
+  if (config.run.eval_lengths.empty()) add_scoring(length, scorings);
+  for (const int64_t scored : config.run.eval_lengths) add_scoring(scored, scorings);
   return run;
 }
 

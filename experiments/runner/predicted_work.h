@@ -35,12 +35,16 @@ class WorkPredictor {
   PredictedRun predict(const RunConfig& config, int threads);
 
  private:
+  struct Labels {
+    int64_t count = 0;
+    int64_t scoring_bytes = 0;  // of what stands beside them in a batch to score
+  };
   /// Of a scored batch (forward) or of a measured one.
-  int64_t labels(const Task& task, WorkKind kind, int64_t batch, int64_t length);
+  Labels labels(const Task& task, WorkKind kind, int64_t batch, int64_t length);
   const std::vector<BatchShape>& shapes(const Task& task, int64_t batch, int64_t length);
 
   TaskCache tasks_;
-  std::map<std::tuple<const Task*, WorkKind, int64_t, int64_t>, int64_t> labels_;
+  std::map<std::tuple<const Task*, WorkKind, int64_t, int64_t>, Labels> labels_;
   std::map<std::tuple<const Task*, int64_t, int64_t>, std::vector<BatchShape>> shapes_;
 };
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "base/check.h"
 #include "base/machine.h"
@@ -50,12 +51,15 @@ Numbers by_scope_and_tag(const ByteTable* bytes) {
   return flat;
 }
 
-void add_coordinates(TableBuilder& t) {
+void add_coordinates(TableBuilder& t, int64_t layers) {
   std::vector<std::string> scopes, tags;
   for (size_t s = 0; s < kScopes; ++s) scopes.emplace_back(scope_name(static_cast<Scope>(s)));
   for (size_t g = 0; g < kTags; ++g) tags.emplace_back(tag_name(static_cast<Tag>(g)));
   t.text_coordinate("scope", scopes, "part of the model");
   t.text_coordinate("tag", tags, "what a buffer is for");
+  std::vector<int64_t> numbers(static_cast<size_t>(layers));
+  std::iota(numbers.begin(), numbers.end(), int64_t{0});
+  add_layer_coordinate(t, numbers);
 }
 
 // 0 is what was not measured.
@@ -70,7 +74,7 @@ void add_identity(TableBuilder& t, const RunConfig& c, const RunResult& r) {
   t.text("attention", c.run.attention, "attention variant");
   t.text("position", c.run.position, "positional scheme");
   t.text("task", c.run.task, "task");
-  t.text("norm", c.model.norm, "layer norm before or after each part");
+  t.text("norm", c.model.norm, "layer norm before or after each part, or nowhere");
   t.integer("seed", c.run.seed, "1", "seed of weights, data and dropout");
   t.integer("length", c.run.length, "token", "length at which cost is measured");
   t.integer("batch", c.run.batch, "1", "sequences of the measured batch");
@@ -163,6 +167,10 @@ void add_cost(TableBuilder& t, const RunConfig& config, const RunEnd& end, const
   t.number("state_bytes", or_absent(cost.state_bytes), "byte",
            "held by decoding for rows of this length");
   add_memory(t, cost);
+  Numbers gradients = cost.gradient_norms;
+  gradients.resize(static_cast<size_t>(config.model.layers), kAbsent);
+  t.numbers("gradient_norm", {"layer"}, std::move(gradients), "1",
+            "of each layer's parameters in a training step on the measured batch, before training");
   add_conditions(t, cost, end, r.threads);
   t.text("affinity", affinity_text(), "cores this process may use");
 }
@@ -171,6 +179,16 @@ void add_training(TableBuilder& t, const RunConfig& c, const RunEnd& end, const 
   t.number("train_seconds", c.trains ? r.training.seconds : kAbsent, "s",
            "wall time of training, validation included");
   t.integer("resumed_steps", end.resumed_steps, "1", "optimizer steps taken from a checkpoint");
+  if (c.tunes()) {
+    // Numbers, since integers stand in every row or in none.
+    t.number("tune_steps", static_cast<double>(r.tuning.steps), "1",
+             "optimizer steps of the second training");
+    t.number("tune_length", static_cast<double>(c.tune_length()), "token",
+             "length of its examples");
+    t.number("tuned_parameters", static_cast<double>(r.tuned_parameters), "1",
+             "numbers that it changed");
+    t.number("tune_seconds", r.tuning.seconds, "s", "wall time of the second training");
+  }
   const auto& curve = r.training.curve;
   t.table.dimensions["step"] = static_cast<int64_t>(curve.size());
   const auto column = [&](const std::string& name, auto member, const std::string& units,
@@ -207,10 +225,14 @@ Numbers score_numbers(const std::vector<LengthScore>& scores, const std::vector<
   return numbers;
 }
 
-void add_scores(TableBuilder& t, const RunConfig& c, const RunResult& r) {
-  std::vector<LengthScore> scores = r.scores;
+std::vector<LengthScore> by_length(std::vector<LengthScore> scores) {
   std::sort(scores.begin(), scores.end(),
             [](const LengthScore& a, const LengthScore& b) { return a.length < b.length; });
+  return scores;
+}
+
+void add_scores(TableBuilder& t, const RunConfig& c, const RunResult& r) {
+  const std::vector<LengthScore> scores = by_length(r.scores);
   Column::Integers lengths;
   std::vector<std::string> parts;
   for (const LengthScore& score : scores) {
@@ -246,12 +268,27 @@ void add_scores(TableBuilder& t, const RunConfig& c, const RunResult& r) {
   const TaskScore primary = task_entry(c.run.task).info.score;
   t.text("score", std::string(task_score_name(primary)),
          "the score that the task's source reports");
-  Numbers bits;
-  for (const LengthScore& score : scores) {
-    const bool of_bytes = primary == TaskScore::bits_per_byte;
-    bits.push_back(of_bytes ? score.all.loss / std::numbers::ln2 : kAbsent);
+  const auto bits = [&](const std::vector<LengthScore>& of) {
+    Numbers numbers;
+    for (const LengthScore& score : of) {
+      const bool of_bytes = primary == TaskScore::bits_per_byte;
+      numbers.push_back(of_bytes ? score.all.loss / std::numbers::ln2 : kAbsent);
+    }
+    return numbers;
+  };
+  t.numbers("bits_per_byte", {"test_length"}, bits(scores), "1",
+            "cross-entropy in bits, of byte tasks");
+  if (c.tunes()) {
+    const std::vector<LengthScore> before = by_length(r.untuned_scores);
+    t.numbers("untuned_accuracy", {"test_length"},
+              score_numbers(before, nullptr, [](const LabelScore& s) { return s.accuracy; }), "1",
+              "share of labels predicted right before the second training");
+    t.numbers("untuned_loss", {"test_length"},
+              score_numbers(before, nullptr, [](const LabelScore& s) { return s.loss; }), "1",
+              "mean cross-entropy before the second training, nats per label");
+    t.numbers("untuned_bits_per_byte", {"test_length"}, bits(before), "1",
+              "cross-entropy in bits before the second training, of byte tasks");
   }
-  t.numbers("bits_per_byte", {"test_length"}, bits, "1", "cross-entropy in bits, of byte tasks");
   t.number("chance", r.chance, "1", "accuracy of a guess without looking");
   Column::Integers contexts;
   Numbers ngram;
@@ -263,6 +300,8 @@ void add_scores(TableBuilder& t, const RunConfig& c, const RunResult& r) {
   t.numbers("ngram_bits_per_byte", {"context"}, ngram, "1",
             "bits per byte of a smoothed byte n-gram model on the same targets");
   add_attention(t, r.attention);
+  add_evidence(t, r.evidence, c.model.heads);
+  add_removal(t, r.removal, c.model.heads);
 }
 
 void add_provenance(TableBuilder& t, const RunConfig& c, uint64_t data_hash, const RunResult& r) {
@@ -309,7 +348,7 @@ Table record_table(const RunConfig& config, uint64_t id, uint64_t data_hash, con
                         {"Conventions", "CF-1.8"},
                         {"schema_version", std::to_string(kSchemaVersion)},
                         {"source", std::string("lengthwise ") + kVersion}};
-  add_coordinates(t);
+  add_coordinates(t, config.model.layers);
   t.text("run_id", id_text(id), "hash of what can change a recorded number");
   add_end(t, end);
   add_identity(t, config, result);

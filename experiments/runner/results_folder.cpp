@@ -43,6 +43,10 @@ fs::path ResultsFolder::best_checkpoint(uint64_t id) const {
   return folder_ / "checkpoints" / (id_text(id) + ".best.h5");
 }
 
+fs::path ResultsFolder::tuned_checkpoint(uint64_t id) const {
+  return folder_ / "checkpoints" / (id_text(id) + ".tuned.h5");
+}
+
 void keep_aside(const fs::path& path, const std::string& why) {
   const fs::path folder = path.parent_path() / "damaged";
   std::error_code error;

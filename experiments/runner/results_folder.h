@@ -24,6 +24,7 @@ class ResultsFolder {
   /// The training as it last stood, and where its validation loss was lowest.
   std::filesystem::path last_checkpoint(uint64_t id) const;
   std::filesystem::path best_checkpoint(uint64_t id) const;
+  std::filesystem::path tuned_checkpoint(uint64_t id) const;
   void make_checkpoints() const;
 
  private:

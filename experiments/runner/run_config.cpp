@@ -67,10 +67,11 @@ bool says_who_trains(std::string_view key) {
 // Keys that are newer than runs that were recorded, and their values where they say nothing: then
 // they stand in no config, so that those runs keep their texts and ids.
 constexpr std::pair<std::string_view, std::string_view> kNewerKeys[] = {
-    {"measure", "all"},
-    {"eval.attention", "false"},
-    {"model.gelu", "erf"},
-    {"model.embedding_scale", "root_width"},
+    {"measure", "all"},         {"train.examples", "0"},
+    {"eval.weights", "last"},   {"eval.attention", "false"},
+    {"eval.evidence", "false"}, {"eval.removal", "false"},
+    {"model.gelu", "erf"},      {"model.embedding_scale", "root_width"},
+    {"model.residual", "true"}, {"model.projections", "qkv"},
     {kWeightsKey, ""}};
 
 bool says_nothing(const std::pair<std::string, std::string>& line) {
@@ -197,6 +198,7 @@ std::vector<OptionDescription> known_keys() {
   describe_options_at<RunOptions>("", all);
   describe_options_at<ModelOptions>("model.", all);
   describe_options_at<TrainOptions>("train.", all);
+  describe_options_at<TuneOptions>("tune.", all);
   const auto describe_registered = [&](const char* kind, const auto& entries) {
     for (const auto& entry : entries) {
       describe_part(fmt::format("{}.{}.", kind, entry.info.name), entry.options, all);
@@ -268,6 +270,10 @@ RunConfig resolve_run(const OptionValues& values) {
   resolve_part(train, "train.", visitor(config.train), resolved);
   config.trains = config.train.steps > 0 && is_among(config.run.length, config.run.train_lengths) &&
                   is_among(config.run.seed, config.run.train_seeds);
+  resolve_part(below(values, "tune."), "tune.", visitor(config.tune), resolved);
+  if (config.tune.steps == 0) {
+    std::erase_if(resolved, [](const auto& line) { return line.first.starts_with("tune."); });
+  }
   const auto plug_in = [&](const std::string& kind, const auto& entry) {
     const std::string prefix = fmt::format("{}.{}.", kind, entry.info.name);
     return resolve_part(below(values, prefix), prefix, entry.options, resolved);
@@ -371,11 +377,14 @@ void check_run(const RunConfig& asked, const Task& task) {
   task.check_length(config.run.length);
   const int64_t longest = Transformer(setup, ParameterSet::counting()).longest();
   const auto check_length = [&](std::string_view key, int64_t length) {
-    if (config.run.eval_attention && key == "eval.lengths" && length > kLongestAttention) {
+    for (const auto& [option, is_asked] : {std::pair{"eval.attention", config.run.eval_attention},
+                                           std::pair{"eval.evidence", config.run.eval_evidence},
+                                           std::pair{"eval.removal", config.run.eval_removal}}) {
+      if (!is_asked || key != "eval.lengths" || length <= kLongestAttention) continue;
       user_error(
-          "eval.attention: found {} = {}, expected at most {} tokens: weights of every pair "
-          "of them are taken down",
-          key, length, kLongestAttention);
+          "{}: found {} = {}, expected at most {} tokens: weights of every pair of them are taken "
+          "down",
+          option, key, length, kLongestAttention);
     }
     if (longest > 0 && length > longest) {
       user_error(
@@ -386,6 +395,36 @@ void check_run(const RunConfig& asked, const Task& task) {
   };
   check_length("length", config.run.length);
   if (config.trains) task.check_training(config.run.length);
+  if (config.train.examples % config.train.batch != 0) {
+    user_error("train.examples: found {}, expected a multiple of train.batch = {}",
+               config.train.examples, config.train.batch);
+  }
+  if (config.run.eval_weights == "best" && config.train.evaluate_every == 0) {
+    user_error(
+        "eval.weights: found best without validations, expected train.evaluate_every above 0");
+  }
+  const bool cuts = config.run.eval_evidence || config.run.eval_removal;
+  if (cuts && config.model.has_source()) {
+    user_error("{}: found model.kind = encoder_decoder, expected one that reads one sequence",
+               config.run.eval_evidence ? "eval.evidence" : "eval.removal");
+  }
+  if (config.run.eval_evidence &&
+      task.evaluation_batch(0, config.run.length, 0, 1).evidence.empty()) {
+    user_error(
+        "eval.evidence: found task = {}, which does not say at which token its answers are to be "
+        "read, expected one that does, such as coreference",
+        config.run.task);
+  }
+  if (config.tune.steps > 0 && config.train.steps == 0 && config.run.weights.empty()) {
+    user_error(
+        "tune.steps: found {} and nothing to go on from, expected train.steps above 0 or "
+        "model.weights",
+        config.tune.steps);
+  }
+  if (config.tunes()) {
+    check_length("tune.length", config.tune_length());
+    task.check_training(config.tune_length());
+  }
   if (!config.scores()) return;
   const bool scores_there =
       config.run.eval_lengths.empty() || (config.trains && config.train.evaluate_every > 0);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "experiments/runner/tune_options.h"
 #include "nn/model_cost.h"
 #include "tasks/task.h"
 #include "train/trainer.h"
@@ -33,15 +34,18 @@ struct RunOptions {
   std::vector<int64_t> train_lengths, train_seeds;
   std::vector<int64_t> eval_lengths;
   int64_t eval_examples = 1000;
+  std::string eval_weights = "last";
   bool eval_attention = false;
+  bool eval_evidence = false;
+  bool eval_removal = false;
   std::string match = "none";
   std::string match_reference = "full";
 
   void visit(OptionVisitor& v);
 };
 
-/// Every key there is, by its full name: those of RunOptions, model.*, train.*, and those of every
-/// registered variant, scheme and task.
+/// Every key there is, by its full name: those of RunOptions, model.*, train.*, tune.*, and of
+/// every registered variant, scheme and task.
 std::vector<OptionDescription> known_keys();
 
 /// What was adjusted so that models agree in a budget; no key: nothing.
@@ -54,6 +58,7 @@ struct RunConfig {
   RunOptions run;
   ModelOptions model;
   TrainOptions train;
+  TuneOptions tune;
   std::vector<OptionValues> attention_options;               // of each part of run.attention
   std::vector<OptionValues> decoder_options, cross_options;  // empty where they are as attention
   OptionValues position_options, task_options;
@@ -61,9 +66,15 @@ struct RunConfig {
   std::vector<std::pair<std::string, std::string>> resolved;  // key, canonical value, as asked for
   MatchedSize match;
 
+  /// It has weights that a second training may take up.
+  bool tunes() const {
+    return tune.steps > 0 && (trains || (train.steps == 0 && !run.weights.empty()));
+  }
+  int64_t tune_length() const { return tune.length > 0 ? tune.length : run.length; }
   /// It trains, or is asked what the weights that it begins with are worth.
   bool scores() const {
-    return trains || (train.steps == 0 && !run.weights.empty() && !run.eval_lengths.empty());
+    return trains || tunes() ||
+           (train.steps == 0 && !run.weights.empty() && !run.eval_lengths.empty());
   }
   ModelSetup model_setup(int64_t vocabulary) const;
   ModelPatterns patterns() const { return ModelPatterns(model_setup(0)); }

@@ -42,6 +42,14 @@ void RunOptions::visit(OptionVisitor& v) {
   v.integer("eval.examples", eval_examples, {1, kLargestSize},
             "examples scored at a length (text: its validation bytes, always; mqar: of each cell; "
             "passkey: of each depth)");
+  v.choice("eval.weights", eval_weights, {"last", "best"},
+           "which are scored: the last, or those of the lowest validation loss at "
+           "train.evaluate_every");
+  v.flag("eval.evidence", eval_evidence,
+         "where a task says at which token an answer is to be read: what each head gives that "
+         "token and one like it, and what is answered when they are kept from each other");
+  v.flag("eval.removal", eval_removal,
+         "what each head's weights say of the loss when a key is kept from a label's query");
   v.flag("eval.attention", eval_attention,
          "what attention looks at is taken down at every length of the test: each head's entropy "
          "and distance, over a few examples");

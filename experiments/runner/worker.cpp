@@ -50,10 +50,13 @@ class Worker {
     try {
       config_ = matched(config_);
       execute_run(config_, hooks(), measures, result_);
-      end_.status = result_.training.diverged ? RunStatus::diverged : RunStatus::ok;
-      if (result_.training.diverged) {
+      end_.status = RunStatus::ok;
+      for (const auto& [what, training] :
+           {std::pair{"", &result_.training}, std::pair{"tuning, ", &result_.tuning}}) {
+        if (!training->diverged) continue;
+        end_.status = RunStatus::diverged;
         end_.reason =
-            fmt::format("loss or gradient not finite at step {}", result_.training.steps + 1);
+            fmt::format("{}loss or gradient not finite at step {}", what, training->steps + 1);
       }
     } catch (const Interrupted&) {
       return kExitInterrupted;
@@ -84,7 +87,12 @@ class Worker {
             .between = [this] { stop_if_asked(); },
             .cost_is_known = [this] { keep_cost(); },
             .training_begins = [this](Training& training) { resume(training); },
-            .step_done = [this](const Training& training) { after_step(training); }};
+            .step_done = [this](const Training& training) { after_step(training); },
+            .restore_best =
+                [this](Transformer& model) {
+                  restore_weights(model, read_archive(folder_.best_checkpoint(order_.id)));
+                },
+            .tuning_ends = [this](const Transformer& model) { save_tuned(model); }};
   }
 
   void stop_if_asked() const {
@@ -157,6 +165,17 @@ class Worker {
   void save(const Training& training, const fs::path& path) {
     Archive archive;
     training.save(archive);
+    write(std::move(archive), path);
+  }
+
+  void save_tuned(const Transformer& model) {
+    Archive archive;
+    save_weights(model, archive);
+    archive.integers["steps"] = result_.training.steps + result_.tuning.steps;
+    write(std::move(archive), folder_.tuned_checkpoint(order_.id));
+  }
+
+  void write(Archive archive, const fs::path& path) {
     archive.texts["config"] = config_.text();
     archive.texts["run_id"] = id_text(order_.id);
     archive.texts["provenance/version"] = kVersion;

@@ -12,7 +12,8 @@ enum class Purpose : uint64_t {
   validation,
   variant,
   probe,
-  generation
+  generation,
+  order
 };
 
 /// A stream of its own for each (seed, purpose, step, index). Philox 4x64-10 (Salmon et al. 2011).

@@ -10,6 +10,9 @@ namespace lengthwise {
 void TrainOptions::visit(OptionVisitor& v) {
   v.integer("steps", steps, {0, kLargestSize}, "optimizer steps; 0: no training");
   v.integer("batch", batch, {1, 1 << 24}, "examples of a step");
+  v.integer("examples", examples, {0, kLargestSize},
+            "different examples that training sees over and over, in whole batches whose order is "
+            "drawn anew each time; 0: fresh ones at every step");
   v.number("learning_rate", learning_rate, {0, 100}, "peak rate of AdamW");
   v.integer("warm_up", warm_up, {0, kLargestSize}, "steps of linear rise to the peak rate");
   v.number("final_rate", final_rate, {0, 1}, "share of the peak rate at the end of the cosine");

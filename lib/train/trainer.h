@@ -4,12 +4,14 @@
 
 #include "train/adamw.h"
 #include "train/score.h"  // IWYU pragma: export
+#include "train/trainable.h"
 
 namespace lengthwise {
 
 struct TrainOptions {
   int64_t steps = 0;
   int64_t batch = 32;
+  int64_t examples = 0;
   double learning_rate = 1e-3;
   int64_t warm_up = 100;
   double final_rate = 0;
@@ -47,6 +49,8 @@ struct TrainRequest {
   TrainOptions options;
   int64_t length = 0;
   uint64_t seed = 0;
+  TrainedPart trains{};
+  int64_t first_step = 0;  // of the examples that are drawn: those before are another training's
   int64_t evaluation_examples = 1000;
   std::function<void(const CurvePoint&)> progress;  // may be empty
 };

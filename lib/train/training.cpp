@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/check.h"
+#include "base/random.h"
 
 namespace lengthwise {
 namespace {
@@ -59,9 +61,10 @@ Training::Training(Transformer& model, const Task& task, TrainRequest request)
     : model_(model),
       task_(task),
       request_(std::move(request)),
-      optimizer_(model.parameters(), {.beta1 = request_.options.beta1,
-                                      .beta2 = request_.options.beta2,
-                                      .weight_decay = request_.options.weight_decay}) {}
+      trainable_(model_, request_.trains, request_.seed),
+      optimizer_(trainable_.parameters(), {.beta1 = request_.options.beta1,
+                                           .beta2 = request_.options.beta2,
+                                           .weight_decay = request_.options.weight_decay}) {}
 
 bool Training::reached() const {
   const double wanted = request_.options.stop_accuracy;
@@ -81,21 +84,38 @@ bool Training::is_best() const {
                       [&](const CurvePoint& point) { return point.validation_loss <= last; });
 }
 
+// Which step's fresh examples this one sees. A fixed number of them makes so many batches, which
+// come in an order of their own each time.
+int64_t Training::drawn_step(int64_t step) const {
+  const int64_t batches = request_.options.examples / request_.options.batch;
+  if (batches == 0) return request_.first_step + step;
+  std::vector<int64_t> order(static_cast<size_t>(batches));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  RandomStream random(request_.seed, Purpose::order, static_cast<uint64_t>(step / batches));
+  for (int64_t left = batches; left > 1; --left) {
+    std::swap(order[static_cast<size_t>(left - 1)], order[static_cast<size_t>(random.below(left))]);
+  }
+  return request_.first_step + order[static_cast<size_t>(step % batches)];
+}
+
 // Forward, backward and update; a loss or gradient that is not finite updates nothing.
 CurvePoint Training::train_step(int64_t step) {
   const TrainOptions& options = request_.options;
-  const Batch batch = task_.training_batch(request_.seed, step, options.batch, request_.length);
+  const Batch batch =
+      task_.training_batch(request_.seed, drawn_step(step), options.batch, request_.length);
   const ForwardPass pass{.training = true,
                          .seed = request_.seed,
                          .step = step,
                          .checkpoint_layers = options.checkpoint == "layer"};
   const double loss = forward_backward(model_, batch, pass, {}, options.label_smoothing);
-  const double norm = std::isfinite(loss) ? gradient_norm(model_.parameters()) : loss;
+  if (std::isfinite(loss)) trainable_.gather_gradients();
+  const double norm = std::isfinite(loss) ? gradient_norm(trainable_.parameters()) : loss;
   result_.diverged = !std::isfinite(norm);
   if (!result_.diverged) {
     const double factor = options.clip > 0 && norm > options.clip ? options.clip / norm : 1.0;
     optimizer_.step(scheduled_rate(options, step), factor);
-    model_.clear_gradients();
+    trainable_.clear_gradients();
+    trainable_.apply();
     result_.steps = step + 1;
   }
   return {step + 1, loss, kAbsent, kAbsent, 0};
@@ -126,9 +146,8 @@ void Training::step() {
 }
 
 void Training::save(Archive& archive) const {
-  for (const Parameter& parameter : model_.parameters()) {
-    archive.arrays[weight_name(parameter)] = array_of(parameter.variable.value());
-  }
+  check(request_.trains.parameters == "all", "save of a training that changes a part");
+  save_weights(model_, archive);
   archive.arrays["optimizer/first"] = array_of(optimizer_.first());
   archive.arrays["optimizer/second"] = array_of(optimizer_.second());
   archive.integers["optimizer/steps"] = optimizer_.steps();
@@ -165,6 +184,12 @@ void Training::restore(const Archive& archive) {
   restore_weights(model_, archive);
   optimizer_.restore(steps, first.values, second.values);
   result_ = std::move(result);
+}
+
+void save_weights(const Transformer& model, Archive& archive) {
+  for (const Parameter& parameter : model.parameters()) {
+    archive.arrays[weight_name(parameter)] = array_of(parameter.variable.value());
+  }
 }
 
 void restore_weights(Transformer& model, const Archive& archive) {

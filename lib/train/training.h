@@ -18,22 +18,29 @@ class Training {
   /// The last step was validated, and no validation loss before was as low.
   bool is_best() const;
 
-  /// Weights, moments, the position in the schedule, and the curve so far.
+  /// How many numbers it changes.
+  int64_t trained_count() const { return trainable_.count(); }
+
+  /// Weights, moments, the position in the schedule, and the curve so far; of one that trains all.
   void save(Archive& archive) const;
   /// UserError where the archive is not of such a model; then nothing has changed.
   void restore(const Archive& archive);
 
  private:
   bool reached() const;
+  int64_t drawn_step(int64_t step) const;
   CurvePoint train_step(int64_t step);
 
   Transformer& model_;
   const Task& task_;
   TrainRequest request_;
+  Trainable trainable_;
   AdamW optimizer_;
   TrainResult result_;
 };
 
+/// The model's weights, under their names.
+void save_weights(const Transformer& model, Archive& archive);
 /// Sets the model's weights to those of a checkpoint. UserError as restore.
 void restore_weights(Transformer& model, const Archive& archive);
 
