@@ -39,7 +39,8 @@ class Rows:
     """Runs that ended ok, and numbers of theirs.
 
     `only` and every `**names` select: a column of the file (attention="full", length=256, seed=1), or
-    text in `settings`, a line as it stands in a sweep config ("attention.windowed.window = 16").
+    text in `settings`, a line as it stands in a sweep config ("attention.windowed.window = 16"); "key =" with
+    nothing behind it is true of runs whose config lacks the key, as it does where a newer key says nothing.
     """
 
     def __init__(self, data: xarray.Dataset, file: Path, program: Path | None = None):
@@ -58,7 +59,7 @@ class Rows:
             keep &= self._data[name].values == value
         for line in settings:
             key, _, value = (part.strip() for part in line.partition("="))
-            keep &= np.array([run.get(key) == value for run in self._settings], bool)
+            keep &= np.array([run.get(key, "") == value for run in self._settings], bool)
         return self._of(keep, ", ".join([*settings, *(f"{k}={v}" for k, v in names.items())]))
 
     @property
@@ -98,6 +99,12 @@ class Rows:
         if np.isnan(found):
             raise CannotJudge(f"{column} is absent in rows with {rows._what}")
         return float(found)
+
+    def curve(self, column: str, end: str, *settings: str, **names) -> float:
+        """The "last" or the "least" value of a training curve (curve_validation_loss ...): the mean over the rows."""
+        values = self.only(*settings, **names)._data[column].values
+        ends = {"last": lambda curve: curve[-1], "least": min}[end]
+        return float(np.mean([ends(curve[~np.isnan(curve)]) for curve in values]))
 
     def score(self, kind: str, *settings: str, test_length: int | None = None, **names) -> float:
         """Mean over seeds of accuracy, exact_match, loss or bits_per_byte, of the whole or of a part (part=...),

@@ -1,0 +1,57 @@
+"""How large the gradient of each layer is before training: a panel for each depth, a line for each norm, with
+and without a residual stream."""
+
+from pathlib import Path
+
+import numpy as np
+
+from figures.overview import OK
+from figures.paper import label_ends, look, panels, save
+from figures.sweep_config import settings_of
+
+STREAMS = {"true": "-", "false": (0, (3, 1.5))}
+
+
+def draw_panel(axes, data: dict, residual: np.ndarray, layers: int) -> None:
+    of_depth = (data["status"] == OK) & (data["layers"] == layers)
+    ends = []
+    for number, norm in enumerate(dict.fromkeys(data["norm"][data["status"] == OK])):
+        colour, marker = look(number)
+        for stream, stroke in STREAMS.items():
+            rows = data["gradient_norm"][of_depth & (data["norm"] == norm) & (residual == stream)][:, :layers]
+            if not rows.size or not np.isfinite(rows).any():
+                continue
+            # A gradient of 0 has no place on this axis.
+            sizes = np.where(rows > 0, rows, np.nan)
+            middle = np.exp(np.nanmean(np.log(sizes), axis=0))
+            axes.plot(range(layers), middle, color=colour, linestyle=stroke, marker=marker, markeredgecolor="white",
+                      markeredgewidth=0.5)
+            said = "no norm" if norm == "none" else norm
+            name = f"{said}{'' if stream == 'true' else ', no residual'}"
+            ends.append((layers - 1, middle[-1], name, colour))
+    axes.set_yscale("log")
+    axes.set_xticks(range(0, layers, max(1, layers // 8)))
+    axes.set_xlabel("layer")
+    axes.set_title(f"{layers} layers", pad=8)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    label_ends(axes, ends)
+
+
+def draw(data: dict, stem: Path) -> list[Path] | None:
+    """None where the file lacks gradients, or models of another norm, residual or depth."""
+    if any(name not in data for name in ("gradient_norm", "layers", "norm", "config")):
+        return None
+    residual = np.array([settings_of(config).get("model.residual", "true") for config in data["config"]])
+    ok = data["status"] == OK
+    if len(set(zip(data["norm"][ok], residual[ok], data["layers"][ok]))) < 2:
+        return None
+    depths = sorted(set(int(layers) for layers in data["layers"][ok] if layers > 1))
+    if not depths:
+        return None
+    figure, grid = panels(1, len(depths), 4.6, 3.4)
+    for axes, layers in zip(grid.flat, depths):
+        draw_panel(axes, data, residual, layers)
+    figure.suptitle("Gradient of each layer before training", x=0.02, y=0.99,
+                    ha="left", va="top", fontsize=12, fontweight="bold")
+    return save(figure, stem)
