@@ -31,8 +31,9 @@ class Twin:
         self.weights, metadata = read_safetensors(path)
         self.keys = dict(line.split(" = ", 1) for line in metadata["config"].splitlines() if " = " in line)
         for key, known in {"model.kind": ["decoder"], "attention": ["full", "flash"],
-                           "position": ["none", "sinusoidal", "learned"]}.items():
-            if self.keys[key] not in known:
+                           "position": ["none", "sinusoidal", "learned"], "model.norm": ["pre", "post"],
+                           "model.residual": ["true"], "model.projections": ["qkv"]}.items():
+            if self.keys.get(key, known[0]) not in known:
                 sys.exit(f"{path}: {key}: found {self.keys[key]}, expected {' or '.join(known)}")
 
     def linear(self, x, name):
