@@ -180,6 +180,11 @@ struct Shaped {
   double feed_forward = 1.5;
   bool residual = true;
   std::string projections = "qkv";
+
+  friend void PrintTo(const Shaped& shaped, std::ostream* out) {
+    *out << shaped.norm << " " << shaped.head << " feed_forward=" << shaped.feed_forward
+         << " residual=" << shaped.residual << " " << shaped.projections;
+  }
 };
 
 class WholeModel : public testing::TestWithParam<Shaped> {};
