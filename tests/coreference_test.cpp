@@ -160,11 +160,15 @@ TEST(Coreference, NoPlaceOfASentenceGivesTheAnswerAway) {
     const auto task = make_coreference({{"nouns", std::to_string(nouns)}});
     const Batch batch = task->evaluation_batch(2, 48, 0, kRows);
     std::vector<double> meant(static_cast<size_t>(nouns)), drawn(meant.size());
-    double even_gap = 0;  // the noun behind the widest gap: where an uneven draw would show
+    double room = 0, used = 0;  // for the sentence to stand further right, and how much it does
+    double even_gap = 0;        // the noun behind the widest gap: where an uneven draw would show
     for (int64_t row = 0; row < kRows; ++row) {
       const Sentence sentence = read_sentence(batch, row);
       ASSERT_EQ(std::ssize(sentence.mentions), nouns);
       meant[sentence.agree.at(0)] += 1;
+      const int64_t furthest = sentence.place - sentence.mentions[0].place;
+      room += static_cast<double>(48 - 4 - furthest);
+      used += static_cast<double>(sentence.place - furthest - 1);
       size_t widest = 0;
       int64_t gap = 0;
       for (size_t i = 0; i < meant.size(); ++i) {
@@ -179,6 +183,7 @@ TEST(Coreference, NoPlaceOfASentenceGivesTheAnswerAway) {
       }
       if (widest == sentence.agree.at(0)) even_gap += 1;
     }
+    EXPECT_NEAR(used / room, 0.5, 0.02);
     EXPECT_LE(meant.front() / kRows, 0.55) << "the first noun";
     EXPECT_LE(meant.back() / kRows, 0.55) << "the nearest noun";
     EXPECT_LT(chi_square(meant), chi_square_limit(meant.size() - 1));

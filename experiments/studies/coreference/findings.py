@@ -1,0 +1,39 @@
+"""What the coreference study must find, not yet run; scripts/reproduce judges it."""
+
+from reproduction import at_least, at_most, between, finding
+
+QUICK = ["--seed", "1", "--position", "rotary,alibi", "--train.steps", "1000", "--eval.lengths", "64+256", "--jobs", "2"]
+QUICK_MINUTES = 3
+
+TRAINED = ("3", "4", "8", "16", "32")  # the octaves of the distances that rows of 64 have
+
+
+def accuracy(rows, attention, length, *distances, position="rotary"):
+    return {f"{attention}, {position}, from {distance} tokens on":
+            rows.score("accuracy", attention=attention, position=position, test_length=length, part=f"distance={distance}")
+            for distance in distances}
+
+
+def beyond_ceiling(rows, *distances):
+    part = {"attention": "windowed", "position": "rotary", "test_length": 64}
+    return {f"from {distance} tokens on": rows.score("accuracy", **part, part=f"distance={distance}")
+            - rows.number("part_ceiling", **part, part=f"distance={distance}") for distance in distances}
+
+
+FINDINGS = [
+    finding("Attention finds the noun at every distance of training (accuracy)",
+            lambda rows: accuracy(rows, "flash", 64, *TRAINED) | accuracy(rows, "flash", 64, *TRAINED, position="alibi"),
+            at_least(0.98), quick=at_least(0.9)),
+    finding("in a text four times as long as in training, too",
+            lambda rows: accuracy(rows, "flash", 256, "3", "4", "8", "16"), at_least(0.98), quick=at_least(0.9)),
+    finding("but the further beyond the distances of training, the less often (accuracy lost from there to 128 tokens and more)",
+            lambda rows: {position: rows.score("accuracy", attention="flash", position=position, test_length=256,
+                                               part="distance=16")
+                          - rows.score("accuracy", attention="flash", position=position, test_length=256,
+                                       part="distance=128") for position in ("rotary", "alibi")}, at_least(0.01),
+            quick=at_least(0.005)),
+    finding("A window of 16 in two layers finds what its layers reach, and nothing else (accuracy less ceiling)",
+            lambda rows: beyond_ceiling(rows, "3", "4", "8", "16"), between(-0.03, 0.03), quick=between(-0.1, 0.05)),
+    finding("Out of its reach it names one of the six nouns of the class", lambda rows: accuracy(rows, "windowed", 64, "32"),
+            between(0.12, 0.22), quick=at_most(0.3)),
+]
