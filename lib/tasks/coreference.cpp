@@ -338,7 +338,7 @@ class Coreference final : public Task {
     const Grammar& g = grammar();
     DataVector<int32_t>& tokens = batch.tokens;
     const int64_t row = std::ssize(tokens);
-    const std::vector<int64_t> drawn = distances(length).draw_nouns(random, options_.nouns);
+    std::vector<int64_t> drawn = distances(length).draw_nouns(random, options_.nouns);
     const std::array<size_t, kClasses> classes = draw_classes(random);
     std::vector<size_t> order(drawn.size());
     std::iota(order.begin(), order.end(), size_t{0});
