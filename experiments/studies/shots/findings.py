@@ -1,0 +1,30 @@
+"""What the shots study must find, not yet run; scripts/reproduce judges it."""
+
+from reproduction import at_least, at_most, between, finding
+
+QUICK = ["--seed", "1", "--task.shots.maps", "16,0", "--eval.lengths", "64", "--jobs", "2"]
+QUICK_MINUTES = 4
+
+SHOTS = ("0", "1", "2", "4", "8", "16")  # each up to the next
+
+
+def accuracy(rows, maps, kind, *shots, length=64):
+    return {f"{maps} maps, {kind}, from {n} examples on":
+            rows.score("accuracy", f"task.shots.maps = {maps}", test_length=length, part=f"{kind} shots={n}") for n in shots}
+
+
+def below_ceiling(rows, maps, kind, *shots, length=64):
+    scores = accuracy(rows, maps, kind, *shots, length=length)
+    ceilings = (rows.number("part_ceiling", f"task.shots.maps = {maps}", test_length=length, part=f"{kind} shots={n}")
+                for n in shots)
+    return {what: ceiling - score for (what, score), ceiling in zip(scores.items(), ceilings)}
+
+
+FINDINGS = [
+    finding("Of 16 maps a model recognises the one that is shown as fast as Bayes' rule (ceiling less accuracy)",
+            lambda rows: below_ceiling(rows, "16", "known", *SHOTS), between(-0.05, 0.05), quick=between(-0.1, 0.1)),
+    finding("and of a fresh map it knows nothing, even what it was shown (accuracy)",
+            lambda rows: accuracy(rows, "16", "fresh", "8", "16"), at_most(0.25), quick=at_most(0.3)),
+    finding("A model that never saw a map twice copies what was shown (ceiling less accuracy)",
+            lambda rows: below_ceiling(rows, "0", "fresh", *SHOTS), at_most(0.05), quick=at_most(0.1)),
+]
