@@ -4,7 +4,7 @@ import itertools
 
 from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--seed", "1", "--position", "rotary,alibi", "--train.steps", "1000", "--eval.lengths", "64+256", "--jobs", "2"]
+QUICK = ["--seed", "1", "--position", "rotary,alibi", "--train.steps", "500", "--jobs", "2"]
 QUICK_MINUTES = 3
 
 TRAINED = ("3", "4", "8", "16", "32")  # the octaves of the distances that rows of 64 have
@@ -50,4 +50,8 @@ FINDINGS = [
             lambda rows: beyond_ceiling(rows, "3", "4", "8", "16"), between(-0.03, 0.03), quick=between(-0.1, 0.05)),
     finding("Out of its reach it names one of the six nouns of the class", lambda rows: accuracy(rows, "windowed", 64, "32"),
             between(0.12, 0.22), quick=at_most(0.3)),
+    finding("A head looks from the pronoun at its noun (weight that it gives the noun)",
+            lambda rows: at_the_noun(rows, "evidence_weight", 64), at_least(0.5), quick=at_least(0.3)),
+    finding("more than at one that does not agree (weight that it gives the other)",
+            lambda rows: at_the_noun(rows, "distractor_weight", 64), at_most(0.2), quick=at_most(0.3)),
 ]
