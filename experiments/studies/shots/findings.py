@@ -2,8 +2,8 @@
 
 from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--seed", "1", "--task.shots.maps", "16,0", "--eval.lengths", "64", "--jobs", "2"]
-QUICK_MINUTES = 4
+QUICK = ["--seed", "1", "--task.shots.maps", "16,256,0", "--train.steps", "1000", "--eval.lengths", "64", "--jobs", "2"]
+QUICK_MINUTES = 3
 
 SHOTS = ("0", "1", "2", "4", "8", "16")  # each up to the next
 
@@ -27,4 +27,6 @@ FINDINGS = [
             lambda rows: accuracy(rows, "16", "fresh", "8", "16"), at_most(0.25), quick=at_most(0.3)),
     finding("A model that never saw a map twice copies what was shown (ceiling less accuracy)",
             lambda rows: below_ceiling(rows, "0", "fresh", *SHOTS), at_most(0.05), quick=at_most(0.1)),
+    finding("and so does one that was trained on 256",
+            lambda rows: below_ceiling(rows, "256", "fresh", "8", "16"), at_most(0.05), quick=at_most(0.1)),
 ]
