@@ -137,29 +137,41 @@ struct GradientsOf {
   std::shared_ptr<Gradient> x, input, input_bias, hidden, hidden_bias;
 };
 
+// Where they gather, allocated.
+struct Places {
+  Gradient::Sum x, input, hidden;
+  float *input_bias, *hidden_bias;
+
+  explicit Places(const GradientsOf& to)
+      : x(to.x->sum()),
+        input(to.input->sum()),
+        hidden(to.hidden->sum()),
+        input_bias(to.input_bias->data()),
+        hidden_bias(to.hidden_bias->data()) {}
+};
+
 // gates [B,T,3C] and kept [B,T,C] are the slopes that recurrence_backward left.
 void weights_backward(const Sizes& s, const float* x, const float* input, const float* out,
-                      float* gates, float* kept, const GradientsOf& to) {
+                      float* gates, float* kept, const Places& to) {
   const int64_t C = s.channels, rows = s.tokens();
   // gates = x input + input_bias
-  const auto [to_x, x_beta] = to.x->sum();
-  parallel_multiply(rows, C, 3 * C, 1, {gates, 3 * C}, {input, 3 * C, true}, x_beta, to_x, C);
-  const auto [to_input, input_beta] = to.input->sum();
-  parallel_multiply(C, 3 * C, rows, 1, {x, C, true}, {gates, 3 * C}, input_beta, to_input, 3 * C);
-  add_column_sums(rows, 3 * C, gates, 3 * C, to.input_bias->data());
+  parallel_multiply(rows, C, 3 * C, 1, {gates, 3 * C}, {input, 3 * C, true}, to.x.beta, to.x.data,
+                    C);
+  parallel_multiply(C, 3 * C, rows, 1, {x, C, true}, {gates, 3 * C}, to.input.beta, to.input.data,
+                    3 * C);
+  add_column_sums(rows, 3 * C, gates, 3 * C, to.input_bias);
   // of_state = state hidden + hidden_bias, whose slopes are the gates' but for the candidate
-  add_column_sums(rows, 2 * C, gates, 3 * C, to.hidden_bias->data());
-  add_column_sums(rows, C, kept, C, to.hidden_bias->data() + 2 * C);
+  add_column_sums(rows, 2 * C, gates, 3 * C, to.hidden_bias);
+  add_column_sums(rows, C, kept, C, to.hidden_bias + 2 * C);
   // A token meets the output before it; the first of a sequence none.
   for (int64_t b = 0; b < s.batch; ++b) {
     std::fill_n(gates + b * s.length * 3 * C, 2 * C, 0.0F);
     std::fill_n(kept + b * s.length * C, C, 0.0F);
   }
-  const auto [to_hidden, hidden_beta] = to.hidden->sum();
-  parallel_multiply(C, 2 * C, rows - 1, 1, {out, C, true}, {gates + 3 * C, 3 * C}, hidden_beta,
-                    to_hidden, 3 * C);
-  parallel_multiply(C, C, rows - 1, 1, {out, C, true}, {kept + C, C}, hidden_beta,
-                    to_hidden + 2 * C, 3 * C);
+  parallel_multiply(C, 2 * C, rows - 1, 1, {out, C, true}, {gates + 3 * C, 3 * C}, to.hidden.beta,
+                    to.hidden.data, 3 * C);
+  parallel_multiply(C, C, rows - 1, 1, {out, C, true}, {kept + C, C}, to.hidden.beta,
+                    to.hidden.data + 2 * C, 3 * C);
 }
 
 }  // namespace
@@ -172,9 +184,8 @@ Var gated_recurrence(const Var& x, const RecurrenceWeights& weights,
                           weights.hidden.gradient(), weights.hidden_bias.gradient()};
   check(!is_recording() || (to.x && to.input && to.input_bias && to.hidden && to.hidden_bias),
         "gated_recurrence: records gradients of x and of all weights");
-  Tensor out(x.shape(), result_tag()), gates({s.batch, s.length, 3 * C}, result_tag());
-  Tensor kept;
-  if (is_recording()) kept = Tensor(x.shape(), Tag::activations);
+  Tensor out(x.shape(), result_tag()), gates({s.batch, s.length, 3 * C}, result_tag()),
+      kept(x.shape(), result_tag());
   meet_input(s, x, weights, gates.data());
   {
     Tensor state = Tensor::zeros({s.batch, C}, Tag::workspace);
@@ -189,10 +200,11 @@ Var gated_recurrence(const Var& x, const RecurrenceWeights& weights,
                  saved_out, gates, kept, to](std::span<const float> from) {
                   // Nobody reads the gates after this: their slopes take their place.
                   Tensor slopes = gates, kept_slopes = kept;
+                  const Places places(to);
                   recurrence_backward(s, hidden.data(), saved_out.data(), from.data(),
                                       slopes.data(), kept_slopes.data());
                   weights_backward(s, in.data(), input.data(), saved_out.data(), slopes.data(),
-                                   kept_slopes.data(), to);
+                                   kept_slopes.data(), places);
                 });
 }
 

@@ -61,33 +61,28 @@ class Gru final : public Attention {
     using std::exp;
     using std::tanh;
     const auto sigmoid = [](const Scalar& s) { return Scalar(1) / (Scalar(1) + exp(-s)); };
-    Array<Scalar>&input = a.parameter("input.weight"), &input_bias = a.parameter("input.bias"),
-    &hidden = a.parameter("hidden.weight"), &hidden_bias = a.parameter("hidden.bias");
+    // A row times a weight, and a bias: [3C]
+    const auto product = [&](const std::string& name, const auto& row) {
+      Array<Scalar>& weight = a.parameter(name + ".weight");
+      std::vector<Scalar> sums = a.parameter(name + ".bias").data;
+      for (int64_t e = 0; e < a.C; ++e) {
+        for (int64_t i = 0; i < 3 * a.C; ++i) sums[static_cast<size_t>(i)] += row(e) * weight(e, i);
+      }
+      return sums;
+    };
+    const auto C = static_cast<size_t>(a.C);
     for (int64_t b = 0; b < a.B; ++b) {
-      std::vector<Scalar> state(static_cast<size_t>(a.C), Scalar(0));
+      std::vector<Scalar> state(C, Scalar(0));
       for (int64_t t = 0; t < a.T; ++t) {
-        const auto of_input = [&](int64_t column) {
-          Scalar sum = input_bias(column);
-          for (int64_t e = 0; e < a.C; ++e) sum += a.x(b, t, e) * input(e, column);
-          return sum;
-        };
-        const auto of_state = [&](int64_t column) {
-          Scalar sum = hidden_bias(column);
-          for (int64_t e = 0; e < a.C; ++e)
-            sum += state[static_cast<size_t>(e)] * hidden(e, column);
-          return sum;
-        };
-        std::vector<Scalar> after;
-        for (int64_t c = 0; c < a.C; ++c) {
-          const Scalar reset = sigmoid(of_input(c) + of_state(c));
-          const Scalar update = sigmoid(of_input(a.C + c) + of_state(a.C + c));
-          const Scalar candidate = tanh(of_input(2 * a.C + c) + reset * of_state(2 * a.C + c));
-          after.push_back((Scalar(1) - update) * candidate +
-                          update * state[static_cast<size_t>(c)]);
-        }
-        state = after;
-        for (int64_t c = 0; c < a.C; ++c) {
-          a.o(b, t, 0, c) = a.sees(b, t, t) ? state[static_cast<size_t>(c)] : Scalar(0);
+        const auto of_x = product("input", [&](int64_t e) { return a.x(b, t, e); });
+        const auto of_state =
+            product("hidden", [&](int64_t e) { return state[static_cast<size_t>(e)]; });
+        for (size_t c = 0; c < C; ++c) {
+          const Scalar reset = sigmoid(of_x[c] + of_state[c]);
+          const Scalar update = sigmoid(of_x[C + c] + of_state[C + c]);
+          const Scalar candidate = tanh(of_x[2 * C + c] + reset * of_state[2 * C + c]);
+          state[c] = (Scalar(1) - update) * candidate + update * state[c];
+          a.o(b, t, 0, static_cast<int64_t>(c)) = a.sees(b, t, t) ? state[c] : Scalar(0);
         }
       }
     }
