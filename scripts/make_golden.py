@@ -344,6 +344,27 @@ def gpt(vectors: Vectors):
     vectors.add_all(f"{case}.after", model.named(lambda p: p))
 
 
+def recurrence(vectors: Vectors):
+    """nn.GRU; more rows than lengthwise takes through the steps in one task."""
+    case, rows, length, width = "gru", 18, 5, 7
+    seed(case)
+    model, x = nn.GRU(width, width, batch_first=True), draw(rows, length, width)
+    redraw(model, 0.6)
+    output, _ = model(x)
+    slope = backward(output)
+
+    def named(pick) -> dict:
+        parts = {"input": (model.weight_ih_l0, model.bias_ih_l0),
+                 "hidden": (model.weight_hh_l0, model.bias_hh_l0)}
+        return {f"{part}.{name}": value for part, (weight, bias) in parts.items()
+                for name, value in [("weight", pick(weight).T), ("bias", pick(bias))]}
+
+    vectors.add_all(case, named(lambda p: p))
+    vectors.add(case, x=x, output=output, slope=slope)
+    vectors.add_all(f"{case}.gradient", named(lambda p: p.grad))
+    vectors.add(f"{case}.gradient", x=x.grad)
+
+
 def main():
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
@@ -361,6 +382,7 @@ def main():
     gpt(vectors)
     encoder_decoder(vectors, "encoder_decoder_pre", norm_first=True)
     encoder_decoder(vectors, "encoder_decoder_post", norm_first=False)
+    recurrence(vectors)
     path = Path(sys.argv[1])
     vectors.write(path)
     for name, array in vectors.arrays.items():

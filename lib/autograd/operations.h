@@ -83,6 +83,23 @@ Var extend_short_convolution(const Var& x, const ConvolutionWeights& weights,
                              std::span<const int64_t> first, std::span<const int64_t> taken,
                              const Tensor& state);
 
+/// Of a gated recurrence: in each the columns of the reset, the update and the candidate, C each.
+struct RecurrenceWeights {
+  Var input, input_bias;    // [C,3C], [3C]: of x
+  Var hidden, hidden_bias;  // [C,3C], [3C]: of the state
+};
+
+/// [B,T,C]: h[t] = (1 - z) n + z h[t-1], h before the first token 0, and with (a_r, a_z, a_n) =
+/// x[t] input + input_bias and (s_r, s_z, s_n) = h[t-1] hidden + hidden_bias: r = sigmoid(a_r +
+/// s_r), z = sigmoid(a_z + s_z), n = tanh(a_n + r s_n). Cho et al. 2014, arXiv:1406.1078, with the
+/// reset after the product. Of row b only the first taken[b] tokens are there (empty: all); what is
+/// past them gives 0.
+Var gated_recurrence(const Var& x, const RecurrenceWeights& weights,
+                     std::span<const int64_t> taken);
+/// The same of T new tokens after those that left state [B,C]; inference only.
+Var extend_gated_recurrence(const Var& x, const RecurrenceWeights& weights,
+                            std::span<const int64_t> taken, Tensor& state);
+
 /// How dense_attention turns scores into weights.
 struct DenseAttentionRule {
   enum class Normalise { softmax, sum };

@@ -11,28 +11,6 @@ namespace {
 
 using namespace simd;  // NOLINT(google-build-using-namespace): the words of this file
 
-// Calls step(index, load, store) over whole vectors and once over the rest, whose missing lanes
-// load as `fill` and are not stored: every row goes through one code path.
-template <class Step>
-HWY_INLINE void over_row(int64_t n, Step step) {
-  const Lanes d;
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    step(
-        i, [&](const float* p, float) HWY_ATTR { return hn::LoadU(d, p); },
-        [&](Vector v, float* p) HWY_ATTR { hn::StoreU(v, d, p); });
-  }
-  if (i < n) {
-    const auto inside = hn::FirstN(d, static_cast<size_t>(n - i));
-    step(
-        i,
-        [&](const float* p, float fill) HWY_ATTR {
-          return hn::IfThenElse(inside, hn::MaskedLoad(inside, d, p), hn::Set(d, fill));
-        },
-        [&](Vector v, float* p) HWY_ATTR { hn::BlendedStore(v, inside, d, p); });
-  }
-}
-
 HWY_INLINE float sum_lanes(Vector v) {
   const Lanes d;
   return hn::GetLane(hn::SumOfLanes(d, v));

@@ -24,6 +24,28 @@ HWY_INLINE void unrolled(Body body) {
   (std::make_integer_sequence<int, n>());
 }
 
+/// Calls step(index, load, store) over whole vectors and once over the rest, whose missing lanes
+/// load as `fill` and are not stored: every row goes through one code path.
+template <class Step>
+HWY_INLINE void over_row(int64_t n, Step step) {
+  const Lanes d;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    step(
+        i, [&](const float* p, float) HWY_ATTR { return hn::LoadU(d, p); },
+        [&](Vector v, float* p) HWY_ATTR { hn::StoreU(v, d, p); });
+  }
+  if (i < n) {
+    const auto inside = hn::FirstN(d, static_cast<size_t>(n - i));
+    step(
+        i,
+        [&](const float* p, float fill) HWY_ATTR {
+          return hn::IfThenElse(inside, hn::MaskedLoad(inside, d, p), hn::Set(d, fill));
+        },
+        [&](Vector v, float* p) HWY_ATTR { hn::BlendedStore(v, inside, d, p); });
+  }
+}
+
 /// exp(x) for x <= 88 to 2 ulp: 2^n 2^f with n the nearest integer to x log2(e). Below -87 it is
 /// 0; NaN stays NaN.
 HWY_INLINE Vector exponential(Vector x) {
