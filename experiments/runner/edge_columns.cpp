@@ -8,15 +8,44 @@
 namespace lengthwise {
 namespace {
 
+constexpr double HeadEvidence::*kEvidenceNumbers[] = {
+    &HeadEvidence::weight, &HeadEvidence::distractor_weight, &HeadEvidence::accuracy_without,
+    &HeadEvidence::accuracy_without_distractor};
+
 LabelledTokens rows_of(const Batch& batch) {
   return {batch.tokens, batch.batch, batch.length, batch.labelled, batch.targets};
 }
 
+// Adds `part`, of so many labels, to sums over labels.
+void add_to(Evidence& sums, const Evidence& part, double labels) {
+  if (sums.heads.empty()) {
+    for (const HeadEvidence& head : part.heads) sums.heads.push_back({head.layer, head.head});
+  }
+  sums.accuracy += labels * part.accuracy;
+  sums.accuracy_without += labels * part.accuracy_without;
+  for (size_t i = 0; i < part.heads.size(); ++i) {
+    for (const auto member : kEvidenceNumbers) {
+      sums.heads[i].*member += labels * part.heads[i].*member;
+    }
+  }
+}
+
 Evidence evidence_from(const Transformer& model, const Task& task, uint64_t seed, int64_t length,
                        int64_t first) {
-  const Batch batch = task.evaluation_batch(seed, length, first, kEvidenceExamples);
-  check(!batch.evidence.empty(), "evidence of a task that knows none");
-  return evidence_of(model, rows_of(batch), batch.evidence, batch.distractors);
+  const int64_t at_once = evidence_rows_at_once(length);
+  Evidence sums;
+  double labels = 0;
+  for (int64_t done = 0; done < kEvidenceExamples; done += at_once) {
+    const Batch batch = task.evaluation_batch(seed, length, first + done,
+                                              std::min(at_once, kEvidenceExamples - done));
+    check(!batch.evidence.empty(), "evidence of a task that knows none");
+    const auto count = static_cast<double>(batch.labelled.size());
+    add_to(sums, evidence_of(model, rows_of(batch), batch.evidence, batch.distractors), count);
+    labels += count;
+  }
+  Evidence means;
+  add_to(means, sums, 1 / labels);
+  return means;
 }
 
 template <class AtLength>

@@ -1,6 +1,7 @@
 // What a trained model's attention is worth as a reason for its answers, at each length of the
 // test.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "experiments/runner/table_builder.h"
@@ -12,6 +13,10 @@ namespace lengthwise {
 /// Heads are chosen on one part of the validation examples and reported on the other.
 inline constexpr int64_t kEvidenceExamples = 128;  // of each part
 inline constexpr int64_t kRemovalExamples = 8;
+/// A few thousand tokens: weights of every pair of a row are held.
+constexpr int64_t evidence_rows_at_once(int64_t length) {
+  return std::clamp<int64_t>(4096 / length, 1, kEvidenceExamples);
+}
 
 struct EvidenceAtLength {
   int64_t length = 0;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "experiments/runner/attention_columns.h"
+#include "experiments/runner/edge_columns.h"
 #include "experiments/runner/match.h"
 
 namespace lengthwise {
@@ -90,6 +92,31 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
         forward_item(cost_of(at_once, length, labelled), at_once, length, times * batches));
     run.work.back().peak_bytes += beside;
   };
+  // Forward passes over `rows`, and calls of every layer's attention to find its weights.
+  const auto add_looking = [&](int64_t scored, int64_t rows, int64_t passes, int64_t probings) {
+    const ModelCost cost =
+        cost_of(rows, scored, labels(task, WorkKind::forward, rows, scored).count);
+    run.work.push_back(forward_item(cost, rows, scored, passes));
+    const int64_t calls = scored / (config.model.width / config.model.heads) + 2;
+    WorkItem probing = forward_item(cost, rows, scored, probings * calls);
+    constexpr auto kAttention = static_cast<size_t>(Scope::attention);
+    for (size_t scope = 0; scope < kScopes; ++scope) {
+      if (scope != kAttention) probing.cost.flops[scope] = probing.cost.exponentials[scope] = 0;
+    }
+    run.work.push_back(probing);
+  };
+  const auto add_looking_into = [&](int64_t scored) {
+    const int64_t heads = config.model.layers * config.model.heads;
+    if (config.run.eval_attention) {
+      add_looking(scored, 1, kAttentionExamples, kAttentionExamples);
+    }
+    if (config.run.eval_evidence) {
+      const int64_t rows = evidence_rows_at_once(scored);
+      const int64_t batches = 2 * ((kEvidenceExamples + rows - 1) / rows);
+      add_looking(scored, rows, batches * (3 + 2 * heads), batches * 2);
+    }
+    if (config.run.eval_removal) add_looking(scored, kRemovalExamples, 2 + scored * heads, 1);
+  };
   const auto& [batch, length, times] =
       std::tuple(config.run.batch, config.run.length, config.run.repeats + 1);
   const ModelCost measured =
@@ -125,8 +152,12 @@ PredictedRun WorkPredictor::predict(const RunConfig& asked, int threads) {
   }
   if (!config.scores()) return run;
   const int64_t scorings = config.tunes() ? 2 : 1;
-  if (config.run.eval_lengths.empty()) add_scoring(length, scorings);
-  for (const int64_t scored : config.run.eval_lengths) add_scoring(scored, scorings);
+  const std::vector<int64_t> lengths =
+      config.run.eval_lengths.empty() ? std::vector{length} : config.run.eval_lengths;
+  for (const int64_t scored : lengths) {
+    add_scoring(scored, scorings);
+    add_looking_into(scored);
+  }
   return run;
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 // o_i' = sum_{k != j} w_ik v_k  sum_k w_ik / sum_{k != j} w_ik. Summed anew: where nearly all
 // weight is cut, a difference would leave nothing but rounding.
-Var without(const AttentionInput& in, const Var& mixed, const ValueProbe& probe,
+Var without(const AttentionInput& in, const Var& mixed, std::span<const double> all_weights,
             std::span<const Edge> edges, int64_t of_head) {
   const int64_t queries = in.q.extent(1), heads = in.q.extent(2), width = in.q.extent(3);
   const int64_t keys = in.k.extent(1), groups = in.k.extent(2);
@@ -24,7 +24,7 @@ Var without(const AttentionInput& in, const Var& mixed, const ValueProbe& probe,
     for (int64_t h = 0; h < heads; ++h) {
       if (of_head != kEvery && of_head != h) continue;
       const double* weights =
-          probe.weights.data() + ((b * heads + h) * queries + edge.query % queries) * keys;
+          all_weights.data() + ((b * heads + h) * queries + edge.query % queries) * keys;
       std::vector<double> sum(static_cast<size_t>(width));
       double rest = 0;
       for (int64_t k = 0; k < keys; ++k) {
@@ -135,40 +135,52 @@ HeadRemoval summary_of(const AttentionMap& map, int64_t head, const std::vector<
   return removal;
 }
 
-}  // namespace
-
-Var logits_without(const Transformer& model, const LabelledTokens& rows,
-                   std::span<const Edge> edges, int64_t layer, int64_t head) {
+// Of a layer whose weights are known, since nothing is cut before it, they are not sought again.
+Var cut_logits(const Transformer& model, const LabelledTokens& rows, std::span<const Edge> edges,
+               int64_t layer, int64_t head, std::span<const double> known) {
   check(!is_recording(), "logits_without records nothing: found a recording");
+  if (edges.empty()) {
+    return model.logits(rows.tokens, rows.batch, rows.length, rows.labelled, {});
+  }
   const MixObserver cut = [&](const MixedLayer& mixed) {
     if (layer != kEvery && mixed.layer != layer) return Var();
+    const Var whole = mixed.attention.attend(mixed.in);
+    if (!known.empty()) return without(mixed.in, whole, known, edges, head);
     const ValueProbe probe = probe_values(mixed.attention, mixed.in);
-    if (!probe.why_none.empty()) return Var();
-    return without(mixed.in, mixed.attention.attend(mixed.in), probe, edges, head);
+    return probe.why_none.empty() ? without(mixed.in, whole, probe.weights, edges, head) : whole;
   };
   ForwardPass pass;
   pass.observer = &cut;
   return model.logits(rows.tokens, rows.batch, rows.length, rows.labelled, pass);
 }
 
+}  // namespace
+
+Var logits_without(const Transformer& model, const LabelledTokens& rows,
+                   std::span<const Edge> edges, int64_t layer, int64_t head) {
+  return cut_logits(model, rows, edges, layer, head, {});
+}
+
 Evidence evidence_of(const Transformer& model, const LabelledTokens& rows,
                      std::span<const int64_t> evidence, std::span<const int64_t> distractors) {
   const std::vector<Edge> to_evidence = edges_to(rows.labelled, evidence);
   const std::vector<Edge> to_distractors = edges_to(rows.labelled, distractors);
-  const auto accuracy = [&](std::span<const Edge> edges, int64_t layer, int64_t head) {
-    return accuracy_of(logits_without(model, rows, edges, layer, head), rows.targets);
+  const auto without_all = [&](std::span<const Edge> edges) {
+    return accuracy_of(logits_without(model, rows, edges, kEvery, kEvery), rows.targets);
   };
-  Evidence found{.accuracy = accuracy({}, kEvery, kEvery),
-                 .accuracy_without = accuracy(to_evidence, kEvery, kEvery)};
+  Evidence found{.accuracy = without_all({}), .accuracy_without = without_all(to_evidence)};
   for (const AttentionMap& map : maps_of(model, rows)) {
+    const auto accuracy = [&](std::span<const Edge> edges, int64_t head) {
+      return accuracy_of(cut_logits(model, rows, edges, map.layer, head, map.weights),
+                         rows.targets);
+    };
     for (int64_t h = 0; map.why_none.empty() && h < map.heads; ++h) {
-      found.heads.push_back(
-          {.layer = map.layer,
-           .head = h,
-           .weight = mean_weight(map, h, to_evidence),
-           .distractor_weight = mean_weight(map, h, to_distractors),
-           .accuracy_without = accuracy(to_evidence, map.layer, h),
-           .accuracy_without_distractor = accuracy(to_distractors, map.layer, h)});
+      found.heads.push_back({.layer = map.layer,
+                             .head = h,
+                             .weight = mean_weight(map, h, to_evidence),
+                             .distractor_weight = mean_weight(map, h, to_distractors),
+                             .accuracy_without = accuracy(to_evidence, h),
+                             .accuracy_without_distractor = accuracy(to_distractors, h)});
     }
   }
   return found;
@@ -212,7 +224,7 @@ std::vector<HeadRemoval> removal_of(const Transformer& model, const LabelledToke
         }
         if (edges.empty()) continue;
         const std::vector<double> cut =
-            losses_of(logits_without(model, rows, edges, map.layer, h), rows.targets);
+            losses_of(cut_logits(model, rows, edges, map.layer, h, map.weights), rows.targets);
         for (size_t i = 0; i < edges.size(); ++i) {
           weights.push_back(weight_of(map, h, edges[i]));
           effects.push_back(std::abs(cut[labels[i]] - whole[labels[i]]));
