@@ -44,6 +44,9 @@ const std::map<std::string, std::string> kBehind = {
     {"hdf5_hl.h", "lib/io/"},
     {"boost/program_options.hpp", "experiments/runner/sweep_config.cpp"},
     {"benchmark/benchmark.h", "experiments/benchmarks/"},
+    {"Eigen/Eigenvalues", "lib/insight/"},
+    {"Eigen/QR", "lib/insight/"},
+    {"Eigen/SVD", "lib/insight/"},
     {"hwy/highway.h", "lib/kernels/simd.h"},
     {"Random123/philox.h", "lib/base/random.cpp"},
 };

@@ -89,6 +89,9 @@ class Transformer {
 
   /// Positions that the scheme can serve; 0: any.
   int64_t longest() const { return positions_.front()->longest(); }
+  /// Its scheme's object for the first way in which its layers split the width, and that way.
+  const Position& position() const { return *positions_.front(); }
+  const AttentionSizes& position_sizes() const { return shares_.sizes.front(); }
   /// It can go token by token: it is causal, and its variants all say so.
   bool decodes() const { return options_.causal() && lengthwise::decodes(last_pattern()); }
   /// As that of its pattern; -1 where it also attends over a source.
