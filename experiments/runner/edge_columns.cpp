@@ -71,12 +71,12 @@ std::vector<int64_t> numbers_to(int64_t count) {
   return numbers;
 }
 
+}  // namespace
+
 void add_head_numbers(TableBuilder& table, int64_t heads) {
   if (table.table.dimensions.contains("head")) return;
   table.integer_coordinate("head", numbers_to(heads), "1", "head of a layer, from 0");
 }
-
-}  // namespace
 
 EvidenceAtLength evidence_at(const Transformer& model, const Task& task, uint64_t seed,
                              int64_t length) {

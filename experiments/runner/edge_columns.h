@@ -33,6 +33,9 @@ struct RemovalAtLength {
 RemovalAtLength removal_at(const Transformer& model, const Task& task, uint64_t seed,
                            int64_t length);
 
+/// The coordinate head, where it is not there yet.
+void add_head_numbers(TableBuilder& table, int64_t heads);
+
 /// By test_length, split, layer and head, where the table has its layers already; nothing of none.
 void add_evidence(TableBuilder& table, std::vector<EvidenceAtLength> lengths, int64_t heads);
 /// By test_length, layer, head and, of effects, weight_bin.

@@ -277,6 +277,9 @@ void score_model(Transformer& model, const Task& task, const RunConfig& config,
     result.scores.push_back(score_at(model, task, config, hooks, length));
     look_into(model, task, config, hooks, length, result);
   }
+  if (config.run.eval_geometry) {
+    result.geometry = weight_maps(model.parameters(), config.model.heads);
+  }
 }
 
 }  // namespace
@@ -301,6 +304,11 @@ void execute_run(const RunConfig& config, const RunHooks& hooks, bool measures, 
   if (config.scores()) {
     if (!result.training.diverged) score_model(model, *task, config, hooks, result);
     result.baselines = task->baselines();
+  }
+  // Last, since a table of positions grows with the longest that was asked for.
+  if (config.run.measure_positions && !result.training.diverged) {
+    call(hooks.progress, std::string("comparing positions"));
+    result.positions = position_record(config, model);
   }
   result.end_time = utc_time();
 }

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "experiments/runner/attention_columns.h"
 #include "experiments/runner/edge_columns.h"
+#include "experiments/runner/geometry_columns.h"
 #include "experiments/runner/run_config.h"
 #include "train/training.h"
 
@@ -51,6 +52,8 @@ struct RunResult {
   std::vector<AttentionAtLength> attention;  // with eval.attention
   std::vector<EvidenceAtLength> evidence;    // with eval.evidence
   std::vector<RemovalAtLength> removal;      // with eval.removal
+  std::vector<WeightMap> geometry;           // with eval.geometry
+  std::optional<PositionRecord> positions;   // with measure_positions
   std::vector<NgramBaseline> baselines;
   double chance = std::numeric_limits<double>::quiet_NaN();
   std::string start_time, end_time;

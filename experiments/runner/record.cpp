@@ -302,6 +302,7 @@ void add_scores(TableBuilder& t, const RunConfig& c, const RunResult& r) {
   add_attention(t, r.attention);
   add_evidence(t, r.evidence, c.model.heads);
   add_removal(t, r.removal, c.model.heads);
+  add_geometry(t, r.geometry, c.model.heads);
 }
 
 void add_provenance(TableBuilder& t, const RunConfig& c, uint64_t data_hash, const RunResult& r) {
@@ -355,6 +356,7 @@ Table record_table(const RunConfig& config, uint64_t id, uint64_t data_hash, con
   add_cost(t, config, end, result);
   add_training(t, config, end, result);
   add_scores(t, config, result);
+  if (result.positions) add_positions(t, *result.positions);
   add_provenance(t, config, data_hash, result);
   leave_out_empty(t.table);
   return t.table;

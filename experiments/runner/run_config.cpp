@@ -6,6 +6,7 @@
 #include "base/config_keys.h"
 #include "base/hash.h"
 #include "experiments/runner/match.h"
+#include "insight/position_traits.h"
 
 namespace lengthwise {
 namespace {
@@ -70,6 +71,7 @@ constexpr std::pair<std::string_view, std::string_view> kNewerKeys[] = {
     {"measure", "all"},         {"train.examples", "0"},
     {"eval.weights", "last"},   {"eval.attention", "false"},
     {"eval.evidence", "false"}, {"eval.removal", "false"},
+    {"eval.geometry", "false"}, {"measure_positions", "false"},
     {"model.gelu", "erf"},      {"model.embedding_scale", "root_width"},
     {"model.residual", "true"}, {"model.projections", "qkv"},
     {kWeightsKey, ""}};
@@ -403,10 +405,18 @@ void check_run(const RunConfig& asked, const Task& task) {
     user_error(
         "eval.weights: found best without validations, expected train.evaluate_every above 0");
   }
-  const bool cuts = config.run.eval_evidence || config.run.eval_removal;
-  if (cuts && config.model.has_source()) {
+  for (const auto& [option, is_asked] : {std::pair{"eval.evidence", config.run.eval_evidence},
+                                         std::pair{"eval.removal", config.run.eval_removal},
+                                         std::pair{"eval.geometry", config.run.eval_geometry}}) {
+    if (!is_asked || !config.model.has_source()) continue;
     user_error("{}: found model.kind = encoder_decoder, expected one that reads one sequence",
-               config.run.eval_evidence ? "eval.evidence" : "eval.removal");
+               option);
+  }
+  if (config.run.measure_positions && config.run.length > kLongestTraits) {
+    user_error(
+        "measure_positions: found length = {}, expected at most {} tokens: every pair of "
+        "positions is compared",
+        config.run.length, kLongestTraits);
   }
   if (config.run.eval_evidence &&
       task.evaluation_batch(0, config.run.length, 0, 1).evidence.empty()) {

@@ -38,6 +38,8 @@ struct RunOptions {
   bool eval_attention = false;
   bool eval_evidence = false;
   bool eval_removal = false;
+  bool eval_geometry = false;
+  bool measure_positions = false;
   std::string match = "none";
   std::string match_reference = "full";
 

@@ -29,6 +29,11 @@ void RunOptions::visit(OptionVisitor& v) {
       "measure", measure, {"all", "decoding"},
       "decoding: neither forward passes nor training steps are timed, so that a context may be "
       "longer than a training step has memory for");
+  v.flag(
+      "measure_positions", measure_positions,
+      "what the scheme gives the positions up to the run's length is compared: its size, whether "
+      "two are alike, whether an offset can be recovered; no training is needed, and after one "
+      "they are the trained ones");
   v.text(kWeightsKey, weights,
          "a model to begin with: a checkpoint, a safetensors file of `lengthwise export` or the "
          "folder of a GPT-2, of which keys of the model that are not given are taken; with "
@@ -50,6 +55,9 @@ void RunOptions::visit(OptionVisitor& v) {
          "token and one like it, and what is answered when they are kept from each other");
   v.flag("eval.removal", eval_removal,
          "what each head's weights say of the loss when a key is kept from a label's query");
+  v.flag("eval.geometry", eval_geometry,
+         "what each head's weights do as maps is taken down: rank, rotation and symmetry of W_Q "
+         "W_K^T and W_V W_O, and how much the latter copies");
   v.flag("eval.attention", eval_attention,
          "what attention looks at is taken down at every length of the test: each head's entropy "
          "and distance, over a few examples");
