@@ -23,15 +23,14 @@ Matrix upper_factor(const Matrix& a) {
 }
 
 MapTraits traits_of(const Matrix& left, const Matrix& right) {
-  // A B = Q_A (R_A R_B^T) Q_B^T for B^T = Q_B R_B: its singular values are those of the middle.
   const double none = std::numeric_limits<double>::quiet_NaN();
   if (!left.allFinite() || !right.allFinite()) return {none, none, none, none, none};
+  // A B = Q_A (R_A R_B^T) Q_B^T for B^T = Q_B R_B: its singular values are those of the middle.
   const Matrix core = upper_factor(left) * upper_factor(right.transpose()).transpose();
   const Eigen::ArrayXd singular = Eigen::JacobiSVD<Matrix>(core).singularValues();
   MapTraits traits;
   traits.largest = singular(0);
   const double squares = singular.square().sum();  // |M|^2
-  if (squares == 0) return {0, none, none, none, none};
   traits.effective_rank = squares * squares / singular.square().square().sum();
   traits.rotation_share = singular.mean() * singular.mean() / singular.square().mean();
   // B A has the eigenvalues of A B that are not 0, and so the trace of its square:
