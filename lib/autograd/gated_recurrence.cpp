@@ -49,9 +49,12 @@ void meet_input(const Sizes& s, const Var& x, const RecurrenceWeights& weights, 
 }
 
 // c [m,n] = a [m,k] b [k,n] + c of few rows, which whoever calls counts.
+void add_tile_product(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c) {
+  tile_multiply(m, n, k, 1, {a, k}, {b, n}, 1, c, n);
+}
 void add_product(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c) {
   if (m == 1) return row_multiply(n, k, 1, a, {b, n}, 1, c);
-  tile_multiply(m, n, k, 1, {a, k}, {b, n}, 1, c, n);
+  add_tile_product(m, n, k, a, b, c);
 }
 
 // Steps wait for each other, sequences do not: a task takes a few of them from end to end.
@@ -72,7 +75,10 @@ void recurrence_forward(const Sizes& s, const float* hidden, const float* bias, 
     for (int64_t t = 0; t < s.length; ++t) {
       // of_state = state hidden + bias
       for (int64_t b = begin; b < end; ++b) std::copy_n(bias, 3 * C, of_state + b * 3 * C);
-      add_product(end - begin, 3 * C, C, state + begin * C, hidden, of_state + begin * 3 * C);
+      // While decoding, a single row goes the way of a few: it goes on alike alone and beside
+      // others.
+      const auto add = kept == nullptr ? add_tile_product : add_product;
+      add(end - begin, 3 * C, C, state + begin * C, hidden, of_state + begin * 3 * C);
       for (int64_t b = begin; b < end; ++b) {
         const int64_t token = b * s.length + t;
         if (!s.is_there(b, t)) {
