@@ -332,6 +332,27 @@ def names_a_figure_that_has_no_data(results: Path, folder: Path) -> None:
     assert outcome.stderr.count("\n") == 1, outcome.stderr
 
 
+def draws_gradients_and_what_removals_show(results: Path, folder: Path) -> None:
+    run = subprocess.run(
+        [Path(sys.argv[2]).resolve(), *"run --results r --task induction --length 16 --model.width 16 --model.heads 2 "
+         "--repeats 1 --threads 1 --train.steps 5 --train.batch 4 --eval.examples 20 --eval.removal true "
+         "--model.layers 2,3 --model.norm pre,none --model.residual true,false".split()],
+        cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    for figure in ("gradients", "removal"):
+        outcome = plot(folder / "r/sweep.h5", "--figure", figure, "-o", folder / "x")
+        assert outcome.returncode == 0 and not outcome.stderr, outcome.stderr
+    gradients = words_of(folder / "x-gradients.svg")
+    for text in ("2 layers", "3 layers", "pre", "pre, no residual", "no norm", "no norm, no residual"):
+        assert text in gradients, f"{text}: not in {gradients}"
+    removal = words_of(folder / "x-removal.svg")
+    assert removal.count("layer 2, head 1: ") == 4, removal
+    assert "full, induction, layers=3, norm=none, residual=false" in removal, removal
+    for figure in ("gradients", "removal"):
+        outcome = plot(results, "--figure", figure, "-o", folder / "y")
+        assert outcome.returncode == 2 and "has nothing to draw" in outcome.stderr, outcome.stderr
+
+
 def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
     (folder / "words.h5").write_text("not HDF5")
     with h5py.File(folder / "other.h5", "w") as file:
@@ -357,7 +378,7 @@ def main() -> int:
              draws_parts_that_are_depths_and_contexts,
              leaves_out_learning_rates_that_were_not_chosen,
              the_overview_scores_by_the_chosen_rate_alone, lines_differ_in_grey_and_text_can_be_read,
-             draws_bytes_over_those_of_the_parameters, names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
+             draws_bytes_over_those_of_the_parameters, draws_gradients_and_what_removals_show, names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
 
     def in_a_folder(test) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -7,11 +7,21 @@ import numpy as np
 
 from figures.overview import OK
 from figures.paper import label_ends, look, panels, save
+from figures.sweep_config import NAMES, settings_of
 
 
-def models_of(data: dict) -> list[tuple]:
-    ok = data["status"] == OK
-    return list(dict.fromkeys(zip(data["attention"][ok], data["position"][ok], data["task"][ok])))
+def models_of(data: dict) -> dict[str, list[int]]:
+    """The rows of each model, by what tells it from the others: runs that differ in their seed alone."""
+    rows = [int(row) for row in np.flatnonzero(data["status"] == OK)]
+    configs = {row: settings_of(data["config"][row]) for row in rows}
+    keys = dict.fromkeys(key for config in configs.values() for key in config if key != "seed")
+    varying = [key for key in keys if len({config.get(key) for config in configs.values()}) > 1]
+    models: dict[str, list[int]] = {}
+    for row, config in configs.items():
+        said = [config[key] if key in NAMES else f"{key.removeprefix('model.')}={config[key]}"
+                for key in dict.fromkeys(["attention", "task", *varying]) if key in config]
+        models.setdefault(", ".join(said), []).append(row)
+    return models
 
 
 def mean_over_seeds(values: np.ndarray) -> np.ndarray:
@@ -21,8 +31,7 @@ def mean_over_seeds(values: np.ndarray) -> np.ndarray:
     return np.divide(sums, there.sum(axis=0), out=np.full(sums.shape, np.nan), where=there.any(axis=0))
 
 
-def draw_panel(axes, data: dict, model: tuple) -> None:
-    rows = (data["status"] == OK) & (data["attention"] == model[0]) & (data["position"] == model[1]) & (data["task"] == model[2])
+def draw_panel(axes, data: dict, model: str, rows: list[int]) -> None:
     # Of the shortest test: [layer, head, bin] and [layer, head].
     effects = mean_over_seeds(data["removal_effect"][rows][:, 0])
     correlations = mean_over_seeds(data["removal_correlation"][rows][:, 0])
@@ -40,7 +49,7 @@ def draw_panel(axes, data: dict, model: tuple) -> None:
     axes.set_xlim(0, 1)
     axes.set_xlabel("weight of the key")
     axes.set_ylabel("change of the loss without it, nats")
-    axes.set_title(", ".join(model), pad=8)
+    axes.set_title(model, pad=8)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
     label_ends(axes, ends)
@@ -51,9 +60,12 @@ def draw(data: dict, stem: Path) -> list[Path] | None:
     if any(name not in data for name in ("removal_effect", "removal_correlation")):
         return None
     models = models_of(data)
-    figure, grid = panels(1, len(models), 5.4, 3.4)
-    for axes, model in zip(grid.flat, models):
-        draw_panel(axes, data, model)
-    figure.suptitle("What a weight says of its key's worth", x=0.02, y=0.99,
-                    ha="left", va="top", fontsize=12, fontweight="bold")
+    columns = min(3, len(models))
+    figure, grid = panels(-(-len(models) // columns), columns, 5.4, 3.4)
+    for axes, (model, rows) in zip(grid.flat, models.items()):
+        draw_panel(axes, data, model, rows)
+    for axes in list(grid.flat)[len(models):]:
+        axes.axis("off")
+    figure.suptitle("What a weight says of its key's worth", x=0.02, y=0.99, ha="left", va="top", fontsize=12,
+                    fontweight="bold")
     return save(figure, stem)
