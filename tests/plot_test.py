@@ -346,7 +346,7 @@ def draws_gradients_and_what_removals_show(results: Path, folder: Path) -> None:
     for text in ("2 layers", "3 layers", "pre", "pre, no residual", "no norm", "no norm, no residual"):
         assert text in gradients, f"{text}: not in {gradients}"
     removal = words_of(folder / "x-removal.svg")
-    assert removal.count("layer 2, head 1: ") == 4, removal
+    assert removal.count("layer 2, head 1") == 4, removal
     assert "full, induction, layers=3, norm=none, residual=false" in removal, removal
     for figure in ("gradients", "removal"):
         outcome = plot(results, "--figure", figure, "-o", folder / "y")

@@ -44,8 +44,9 @@ def draw_panel(axes, data: dict, model: str, rows: list[int]) -> None:
         colour, marker = look(number)
         axes.plot(middles[there], effects[layer, head][there], color=colour, marker=marker, markeredgecolor="white",
                   markeredgewidth=0.5)
-        ends.append((middles[there][-1], effects[layer, head][there][-1],
-                     f"layer {layer}, head {head}: {correlations[layer, head]:.2f}", colour))
+        known = np.isfinite(correlations[layer, head])
+        name = f"layer {layer}, head {head}" + (f": {correlations[layer, head]:.2f}" if known else "")
+        ends.append((middles[there][-1], effects[layer, head][there][-1], name, colour))
     axes.set_xlim(0, 1)
     axes.set_xlabel("weight of the key")
     axes.set_ylabel("change of the loss without it, nats")
