@@ -271,6 +271,10 @@ TEST_F(Tuning, RefusesWhatItCannotDo) {
               HasSubstr("eval.weights: found best without validations"));
   EXPECT_THAT(refused("--eval.evidence true"),
               HasSubstr("eval.evidence: found task = mqar, which does not say"));
+  EXPECT_THAT(refused("--tune.steps 5 --tune.parameters low_rank --tune.rank 17"),
+              HasSubstr("tune.rank: found 17, expected at most 16, the smaller side of layers.0"));
+  EXPECT_THAT(refused("--tune.steps 5 --tune.parameters low_rank --model.projections none"),
+              HasSubstr("tune.parameters: found low_rank, expected all"));
   EXPECT_THAT(run("run --tune.steps 5").err, HasSubstr("tune.steps: found 5 and nothing to go on"));
 }
 

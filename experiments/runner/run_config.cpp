@@ -434,6 +434,7 @@ void check_run(const RunConfig& asked, const Task& task) {
   if (config.tunes()) {
     check_length("tune.length", config.tune_length());
     task.check_training(config.tune_length());
+    check_trained_part(Transformer(setup, ParameterSet::counting()).parameters(), config.tune.part);
   }
   if (!config.scores()) return;
   const bool scores_there =

@@ -24,39 +24,51 @@ bool is_projection(const Parameter& parameter) {
          parameter.name.find(".attention.") == std::string::npos;
 }
 
+bool is_changed(const Parameter& parameter, const TrainedPart& part) {
+  if (part.parameters == "all") return true;
+  return part.parameters == "attention" ? is_of_attention(parameter.name)
+                                        : is_projection(parameter);
+}
+
 MatrixView view(const Tensor& matrix, bool transposed = false) {
   return {matrix.data(), matrix.extent(1), transposed};
 }
 
 }  // namespace
 
+void check_trained_part(const std::vector<Parameter>& parameters, const TrainedPart& part) {
+  bool has_any = false;
+  for (const Parameter& parameter : parameters) {
+    if (!is_changed(parameter, part)) continue;
+    has_any = true;
+    if (part.parameters != "low_rank") continue;
+    const int64_t side = std::min(parameter.shape.at(0), parameter.shape.at(1));
+    if (part.rank > side) {
+      user_error("tune.rank: found {}, expected at most {}, the smaller side of {}", part.rank,
+                 side, parameter.name);
+    }
+  }
+  if (has_any) return;
+  user_error("tune.parameters: found {}, expected all: the model's attention has none",
+             part.parameters);
+}
+
 Trainable::Trainable(Transformer& model, const TrainedPart& part, uint64_t seed)
     : model_(model), added_(seed) {
-  if (part.parameters == "all") {
-    parameters_ = model.parameters();
-    return;
-  }
+  check_trained_part(model.parameters(), part);
   for (const Parameter& parameter : model.parameters()) {
-    if (part.parameters == "attention" && is_of_attention(parameter.name)) {
-      parameters_.push_back(parameter);
-    }
-    if (part.parameters == "low_rank" && is_projection(parameter)) {
+    if (!is_changed(parameter, part)) continue;
+    if (part.parameters == "low_rank") {
       add_low_rank(parameter, part.rank);
+    } else {
+      parameters_.push_back(parameter);
     }
   }
   if (part.parameters == "low_rank") parameters_ = added_.all();
-  if (parameters_.empty()) {
-    user_error("tune.parameters: found {}, expected all: the model's attention has none",
-               part.parameters);
-  }
 }
 
 void Trainable::add_low_rank(const Parameter& of_model, int64_t rank) {
   const int64_t in = of_model.shape.at(0), out = of_model.shape.at(1);
-  if (rank > std::min(in, out)) {
-    user_error("tune.rank: found {}, expected at most {}, the smaller side of {}", rank,
-               std::min(in, out), of_model.name);
-  }
   const ParameterSet scope = added_.scoped(of_model.name);
   const Var down = scope.add("down", {in, rank}, 1 / std::sqrt(static_cast<double>(in)));
   const Var up = scope.add_constant("up", {rank, out}, 0);

@@ -17,9 +17,13 @@ struct TrainedPart {
   int64_t rank = 4;
 };
 
+/// UserError where a model of these parameters, which may be counting, has none of the part, or
+/// none of such a rank.
+void check_trained_part(const std::vector<Parameter>& parameters, const TrainedPart& part);
+
 class Trainable {
  public:
-  /// The model outlives it. UserError where it has no such parameters.
+  /// The model outlives it; its parameters are such that check_trained_part accepts them.
   Trainable(Transformer& model, const TrainedPart& part, uint64_t seed);
 
   /// What an optimizer changes.
