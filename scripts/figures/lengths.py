@@ -53,6 +53,8 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     by_panel: dict[tuple, list] = {}
     for line in data.chosen_lines(found):
         name = data.without(names[line["label"]], "length", str(line["length"]))
+        if task := data.task_of(found, line):
+            name = name.replace(f" {task}", "", 1)  # the panel says it
         number = numbers.setdefault(name, len(numbers))
         if data.score_points(line, data.primary(line)):
             by_panel.setdefault(panel_key(found, line), []).append((number, name, line))
