@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "tasks/task.h"
 #include "tests/chi_square.h"
+#include "tests/example_checks.h"
 
 namespace lengthwise {
 namespace {
@@ -93,12 +94,7 @@ TEST_P(LetterTasks, TrainOnEveryNumberOfLettersAlike) {
 
 TEST_P(LetterTasks, AnExampleIsAFunctionOfSeedSplitAndIndex) {
   const auto task = make(GetParam());
-  const Batch five = task->evaluation_batch(3, 20, 0, 5),
-              last = task->evaluation_batch(3, 20, 4, 1);
-  EXPECT_TRUE(std::equal(last.tokens.begin(), last.tokens.end(), five.tokens.begin() + 80));
-  EXPECT_NE(task->evaluation_batch(4, 20, 0, 5).tokens, five.tokens);
-  EXPECT_NE(task->training_batch(3, 0, 5, 20).tokens, five.tokens);
-  EXPECT_NE(task->training_batch(3, 0, 5, 20).tokens, task->training_batch(3, 1, 5, 20).tokens);
+  expect_examples_of_seed_split_and_index(*task, 20);
 }
 
 TEST_P(LetterTasks, SayWhatTheyAre) {

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "tasks/task.h"
 #include "tests/chi_square.h"
+#include "tests/example_checks.h"
 
 namespace lengthwise {
 namespace {
@@ -137,12 +138,7 @@ TEST(ListOps, ChanceIsTheShareOfTheMostFrequentValue) {
 
 TEST(ListOps, AnExampleIsAFunctionOfSeedSplitAndIndex) {
   const auto task = make_listops();
-  const Batch five = task->evaluation_batch(3, 40, 0, 5),
-              last = task->evaluation_batch(3, 40, 4, 1);
-  EXPECT_TRUE(std::equal(last.tokens.begin(), last.tokens.end(), five.tokens.begin() + 160));
-  EXPECT_NE(task->evaluation_batch(4, 40, 0, 5).tokens, five.tokens);
-  EXPECT_NE(task->training_batch(3, 0, 5, 40).tokens, five.tokens);
-  EXPECT_NE(task->training_batch(3, 0, 5, 40).tokens, task->training_batch(3, 1, 5, 40).tokens);
+  expect_examples_of_seed_split_and_index(*task, 40);
 }
 
 TEST(ListOps, RefusesWhatCannotBe) {

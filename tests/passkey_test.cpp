@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "tasks/task.h"
 #include "tests/chi_square.h"
+#include "tests/example_checks.h"
 
 namespace lengthwise {
 namespace {
@@ -108,12 +109,7 @@ TEST(Passkey, TrainsAtAnyPlaceOnAnyNumber) {
 
 TEST(Passkey, AnExampleIsAFunctionOfSeedSplitAndIndex) {
   const auto task = make_passkey();
-  const Batch five = task->evaluation_batch(3, 64, 0, 5),
-              last = task->evaluation_batch(3, 64, 4, 1);
-  EXPECT_TRUE(std::equal(last.tokens.begin(), last.tokens.end(), five.tokens.begin() + 256));
-  EXPECT_NE(task->evaluation_batch(4, 64, 0, 5).tokens, five.tokens);
-  EXPECT_NE(task->training_batch(3, 0, 5, 64).tokens, five.tokens);
-  EXPECT_NE(task->training_batch(3, 0, 5, 64).tokens, task->training_batch(3, 1, 5, 64).tokens);
+  expect_examples_of_seed_split_and_index(*task, 64);
 }
 
 // How far back the nearest mention of each asked digit stands, read from the tokens.
