@@ -6,7 +6,7 @@ import numpy as np
 import xarray
 
 from figures.comparison import UserError
-from figures.paper import GREY, STYLE, leave_room, plt, save
+from figures.paper import GREY, STYLE, draw_title, leave_room, plt, save
 
 MOST_PANELS = 64
 MOST_TOKENS = 40  # that are written along an axis; of more every second, third ...
@@ -137,7 +137,6 @@ def heading(figure, data: xarray.Dataset) -> None:
     target = "".join(shown(c) if c in "\n\t" else c for c in data["target"].item())
     text = f"{Path(data['checkpoint'].item()).name}, {data['train_steps'].item()} steps; input {read_text}"
     text += f", target {target}" if target else ""
-    figure.suptitle("What attention looks at", x=0.02, y=0.99, ha="left", va="top", fontsize=12,
-                    fontweight="bold")
+    draw_title(figure, "What attention looks at")
     figure.text(0.02, 0.99 - 0.24 / figure.get_figheight(), text if len(text) <= room else text[:room - 1] + "…",
                 fontsize=8, color="#555555", va="top")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from figures.overview import OK
-from figures.paper import label_ends, look, panels, save
+from figures.paper import draw_grid, draw_title, label_ends, look, panels, save
 from figures.sweep_config import settings_of
 
 STREAMS = {"true": "-", "false": (0, (3, 1.5))}
@@ -33,8 +33,7 @@ def draw_panel(axes, data: dict, residual: np.ndarray, layers: int) -> None:
     axes.set_xticks(range(0, layers, max(1, layers // 8)))
     axes.set_xlabel("layer")
     axes.set_title(f"{layers} layers", pad=8)
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
+    draw_grid(axes)
     label_ends(axes, ends)
 
 
@@ -52,6 +51,5 @@ def draw(data: dict, stem: Path) -> list[Path] | None:
     figure, grid = panels(1, len(depths), 4.6, 3.4)
     for axes, layers in zip(grid.flat, depths):
         draw_panel(axes, data, residual, layers)
-    figure.suptitle("Gradient of each layer before training", x=0.02, y=0.99,
-                    ha="left", va="top", fontsize=12, fontweight="bold")
+    draw_title(figure, "Gradient of each layer before training")
     return save(figure, stem)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from figures.overview import OK
-from figures.paper import GREY, finish_axes, label_ends, look, panels, save
+from figures.paper import GREY, draw_title, finish_axes, label_ends, look, panels, save
 
 SHARES = {"activations": "-", "state": (0, (3, 1.5))}
 
@@ -53,6 +53,5 @@ def draw(data: dict, stem: Path) -> list[Path] | None:
         draw_panel(axes, data, shares, attention)
     for axes in grid.flat[len(variants):]:
         axes.axis("off")
-    figure.suptitle("Bytes over those of the parameters, by the width of the model", x=0.02, y=0.99, ha="left",
-                    va="top", fontsize=12, fontweight="bold")
+    draw_title(figure, "Bytes over those of the parameters, by the width of the model")
     return save(figure, stem)

@@ -87,6 +87,15 @@ def slope_guides(axes, curves: list) -> None:
                       color="#6f6f6f", fontsize=7, va="center")
 
 
+def draw_grid(axes, axis: str = "y") -> None:
+    axes.grid(axis=axis, color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def draw_title(figure, text: str) -> None:
+    figure.suptitle(text, x=0.02, y=0.99, ha="left", va="top", fontsize=12, fontweight="bold")
+
+
 def finish_axes(axes, title: str, lengths: list, log_base: int = 0, formatter=None) -> None:
     axes.set_title(title, pad=8)
     axes.set_xscale("log", base=2)
@@ -101,8 +110,7 @@ def finish_axes(axes, title: str, lengths: list, log_base: int = 0, formatter=No
         axes.yaxis.set_minor_locator(NullLocator())
     if formatter:
         axes.yaxis.set_major_formatter(FuncFormatter(formatter))
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
+    draw_grid(axes)
 
 
 def draw_interval(axes, xs: list, points: list[dict], kind: str, colour: str) -> None:
@@ -146,8 +154,7 @@ def spaced_axis(axes, xs: list) -> None:
 def finish_scores(axes, kind: str, chances: list) -> None:
     """The axis of a score: a share from 0 to 1, with what a guess scores dotted where all agree."""
     axes.set_ylabel(kind.replace("_", " "))
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
+    draw_grid(axes)
     if kind not in SHARES:
         axes.margins(y=0.1)
         return
@@ -171,8 +178,7 @@ def heading(figure, found: dict, said: str) -> None:
         height += 0.15 * (len(lines) - 1)
         figure.set_size_inches(width, height)
         leave_room(figure, 0.6 + 0.15 * (len(lines) - 1))
-    figure.suptitle(f"How attention scales: {name}", x=0.02, y=0.99, ha="left", va="top", fontsize=12,
-                    fontweight="bold")
+    draw_title(figure, f"How attention scales: {name}")
     figure.text(0.02, 0.99 - 0.24 / height, "\n".join(lines), fontsize=8, color="#555555", va="top",
                 linespacing=1.25)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from figures.overview import OK
-from figures.paper import label_ends, look, panels, save
+from figures.paper import draw_grid, draw_title, label_ends, look, panels, save
 from figures.sweep_config import NAMES, settings_of
 
 
@@ -51,8 +51,7 @@ def draw_panel(axes, data: dict, model: str, rows: list[int]) -> None:
     axes.set_xlabel("weight of the key")
     axes.set_ylabel("change of the loss without it, nats")
     axes.set_title(model, pad=8)
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
+    draw_grid(axes)
     label_ends(axes, ends)
 
 
@@ -67,6 +66,5 @@ def draw(data: dict, stem: Path) -> list[Path] | None:
         draw_panel(axes, data, model, rows)
     for axes in list(grid.flat)[len(models):]:
         axes.axis("off")
-    figure.suptitle("What a weight says of its key's worth", x=0.02, y=0.99, ha="left", va="top", fontsize=12,
-                    fontweight="bold")
+    draw_title(figure, "What a weight says of its key's worth")
     return save(figure, stem)
