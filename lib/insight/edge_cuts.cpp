@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "insight/attention_maps.h"
 #include "insight/value_probe.h"
+#include "kernels/rows.h"
 
 namespace lengthwise {
 namespace {
@@ -48,17 +49,18 @@ double accuracy_of(const Var& logits, std::span<const int32_t> targets) {
   double right = 0;
   for (size_t n = 0; n < targets.size(); ++n) {
     const float* row = logits.data() + static_cast<int64_t>(n) * vocabulary;
-    right += std::max_element(row, row + vocabulary) - row == targets[n] ? 1 : 0;
+    right += largest_in_row(row, vocabulary) == targets[n] ? 1 : 0;
   }
   return right / static_cast<double>(targets.size());
 }
 
+// In double: removals are compared that change a loss by less than a float tells apart.
 std::vector<double> losses_of(const Var& logits, std::span<const int32_t> targets) {
   const int64_t vocabulary = logits.extent(1);
   std::vector<double> losses;
   for (size_t n = 0; n < targets.size(); ++n) {
     const float* row = logits.data() + static_cast<int64_t>(n) * vocabulary;
-    const double most = *std::max_element(row, row + vocabulary);
+    const double most = row[largest_in_row(row, vocabulary)];
     double sum = 0;
     for (int64_t v = 0; v < vocabulary; ++v) sum += std::exp(static_cast<double>(row[v]) - most);
     losses.push_back(most + std::log(sum) - static_cast<double>(row[targets[n]]));
@@ -135,6 +137,19 @@ HeadRemoval summary_of(const AttentionMap& map, int64_t head, const std::vector<
   return removal;
 }
 
+// One to a row: the edges of another would reach it through the layers below.
+LabelledTokens last_labels(const LabelledTokens& rows, std::vector<int64_t>& labelled,
+                           std::vector<int32_t>& targets) {
+  for (size_t n = 0; n < rows.labelled.size(); ++n) {
+    const bool is_last = n + 1 == rows.labelled.size() ||
+                         rows.labelled[n + 1] / rows.length != rows.labelled[n] / rows.length;
+    if (!is_last) continue;
+    labelled.push_back(rows.labelled[n]);
+    targets.push_back(rows.targets[n]);
+  }
+  return {rows.tokens, rows.batch, rows.length, labelled, targets};
+}
+
 // Of a layer whose weights are known, since nothing is cut before it, they are not sought again.
 Var cut_logits(const Transformer& model, const LabelledTokens& rows, std::span<const Edge> edges,
                int64_t layer, int64_t head, std::span<const double> known) {
@@ -185,23 +200,6 @@ Evidence evidence_of(const Transformer& model, const LabelledTokens& rows,
   }
   return found;
 }
-
-namespace {
-
-// One to a row: the edges of another would reach it through the layers below.
-LabelledTokens last_labels(const LabelledTokens& rows, std::vector<int64_t>& labelled,
-                           std::vector<int32_t>& targets) {
-  for (size_t n = 0; n < rows.labelled.size(); ++n) {
-    const bool is_last = n + 1 == rows.labelled.size() ||
-                         rows.labelled[n + 1] / rows.length != rows.labelled[n] / rows.length;
-    if (!is_last) continue;
-    labelled.push_back(rows.labelled[n]);
-    targets.push_back(rows.targets[n]);
-  }
-  return {rows.tokens, rows.batch, rows.length, labelled, targets};
-}
-
-}  // namespace
 
 std::vector<HeadRemoval> removal_of(const Transformer& model, const LabelledTokens& all_rows) {
   std::vector<int64_t> labelled;
