@@ -263,6 +263,15 @@ TEST_F(Tuning, RemovalIsRecordedByHeadAndWeight) {
   EXPECT_EQ(merged().find("gradient_norm")->dimensions, (std::vector<std::string>{"run", "layer"}));
 }
 
+TEST_F(Tuning, LookingInEveryWayAtOnceFitsAVariantOfOneHead) {
+  const Outcome outcome = run(
+      "run --results r --attention no_weights --task induction --length 16 --model.width 16 "
+      "--repeats 1 --train.steps 5 --eval.examples 20 --eval.attention true --eval.removal true");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(numbers("attention_entropy").size(), 2U);
+  EXPECT_EQ(numbers("removal_correlation").size(), 2U);
+}
+
 TEST_F(Tuning, RefusesWhatItCannotDo) {
   const auto refused = [&](const std::string& more) { return run(base() + more).err; };
   EXPECT_THAT(refused("--train.examples 10"),

@@ -77,20 +77,15 @@ AttentionAtLength attention_at(const Transformer& model, const Task& task, uint6
   return at;
 }
 
-void add_layer_coordinate(TableBuilder& table, const std::vector<int64_t>& layers) {
-  table.integer_coordinate("layer", layers, "1", "layer of the model, from 0");
-}
-
 void add_head_coordinates(TableBuilder& table, const std::vector<std::string>& roles,
                           const std::vector<int64_t>& heads) {
   table.text_coordinate("role", roles, "encoder, decoder, or cross: the decoder over a source");
-  table.integer_coordinate("head", heads, "1", "head of a layer, from 0");
+  table.integer_coordinate("head", heads, "1", kHeadName);
 }
 
 void add_attention(TableBuilder& table, std::vector<AttentionAtLength> lengths) {
   if (lengths.empty()) return;
-  std::sort(lengths.begin(), lengths.end(),
-            [](const auto& a, const auto& b) { return a.length < b.length; });
+  lengths = by_length(std::move(lengths));
   const auto roles = values_of(lengths, &AttentionAtLength::Head::role);
   const auto heads = values_of(lengths, &AttentionAtLength::Head::head);
   add_head_coordinates(table, roles, heads);

@@ -26,8 +26,10 @@ AttentionAtLength attention_at(const Transformer& model, const Task& task, uint6
                                int64_t length, int64_t examples);
 inline constexpr int64_t kAttentionExamples = 4;
 
-/// The coordinates layer, and role and head.
-void add_layer_coordinate(TableBuilder& table, const std::vector<int64_t>& layers);
+inline constexpr const char* kLayerName = "layer of the model, from 0";
+inline constexpr const char* kHeadName = "head of a layer, from 0";
+
+/// The coordinates role and head.
 void add_head_coordinates(TableBuilder& table, const std::vector<std::string>& roles,
                           const std::vector<int64_t>& heads);
 

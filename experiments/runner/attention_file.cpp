@@ -90,7 +90,7 @@ void put_rows(std::span<const double> rows, int64_t width, const Places& places,
 }
 
 void add_coordinates(TableBuilder& t, const Places& places) {
-  add_layer_coordinate(t, places.layers);
+  t.integer_coordinate("layer", places.layers, "1", kLayerName);
   add_head_coordinates(t, places.roles, places.heads);
   t.integer_coordinate("query", counted(places.queries), "1", "place of the token that looks");
   t.integer_coordinate("key", counted(places.keys), "1", "place of the token that is looked at");

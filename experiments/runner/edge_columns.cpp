@@ -1,9 +1,9 @@
 #include "experiments/runner/edge_columns.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/check.h"
+#include "experiments/runner/attention_columns.h"
 
 namespace lengthwise {
 namespace {
@@ -48,12 +48,6 @@ Evidence evidence_from(const Transformer& model, const Task& task, uint64_t seed
   return means;
 }
 
-template <class AtLength>
-void sort_by_length(std::vector<AtLength>& lengths) {
-  std::sort(lengths.begin(), lengths.end(),
-            [](const auto& a, const auto& b) { return a.length < b.length; });
-}
-
 // [layers, heads] of one value of each head that is there.
 template <class Head, class Value>
 void put_heads(const std::vector<Head>& heads, int64_t layers, int64_t width, const Value& value,
@@ -65,17 +59,13 @@ void put_heads(const std::vector<Head>& heads, int64_t layers, int64_t width, co
   }
 }
 
-std::vector<int64_t> numbers_to(int64_t count) {
-  std::vector<int64_t> numbers(static_cast<size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), int64_t{0});
-  return numbers;
-}
-
 }  // namespace
 
-void add_head_numbers(TableBuilder& table, int64_t heads) {
-  if (table.table.dimensions.contains("head")) return;
-  table.integer_coordinate("head", numbers_to(heads), "1", "head of a layer, from 0");
+int64_t add_head_numbers(TableBuilder& table, int64_t heads) {
+  const auto there = table.table.dimensions.find("head");
+  if (there != table.table.dimensions.end()) return there->second;
+  table.count_coordinate("head", heads, kHeadName);
+  return heads;
 }
 
 EvidenceAtLength evidence_at(const Transformer& model, const Task& task, uint64_t seed,
@@ -90,12 +80,12 @@ RemovalAtLength removal_at(const Transformer& model, const Task& task, uint64_t 
   return {length, removal_of(model, rows_of(batch))};
 }
 
-void add_evidence(TableBuilder& table, std::vector<EvidenceAtLength> lengths, int64_t heads) {
+void add_evidence(TableBuilder& table, std::vector<EvidenceAtLength> lengths, int64_t model_heads) {
   if (lengths.empty()) return;
-  sort_by_length(lengths);
+  lengths = by_length(std::move(lengths));
   table.text_coordinate("split", {"choosing", "reporting"},
                         "validation examples on which heads are chosen, and others");
-  add_head_numbers(table, heads);
+  const int64_t heads = add_head_numbers(table, model_heads);
   const int64_t layers = table.table.dimensions.at("layer");
   const auto of_heads = [&](const std::string& name, double HeadEvidence::*member,
                             const std::string& long_name) {
@@ -130,12 +120,11 @@ void add_evidence(TableBuilder& table, std::vector<EvidenceAtLength> lengths, in
          "share of labels predicted right where every head is kept from that token");
 }
 
-void add_removal(TableBuilder& table, std::vector<RemovalAtLength> lengths, int64_t heads) {
+void add_removal(TableBuilder& table, std::vector<RemovalAtLength> lengths, int64_t model_heads) {
   if (lengths.empty()) return;
-  sort_by_length(lengths);
-  add_head_numbers(table, heads);
-  table.integer_coordinate("weight_bin", numbers_to(HeadRemoval::kBins), "1",
-                           "tenth of the weights from 0 to 1");
+  lengths = by_length(std::move(lengths));
+  const int64_t heads = add_head_numbers(table, model_heads);
+  table.count_coordinate("weight_bin", HeadRemoval::kBins, "tenth of the weights from 0 to 1");
   const int64_t layers = table.table.dimensions.at("layer");
   Column::Numbers correlations, effects;
   for (const RemovalAtLength& at : lengths) {

@@ -33,12 +33,13 @@ struct RemovalAtLength {
 RemovalAtLength removal_at(const Transformer& model, const Task& task, uint64_t seed,
                            int64_t length);
 
-/// The coordinate head, where it is not there yet.
-void add_head_numbers(TableBuilder& table, int64_t heads);
+/// How many heads the table tells apart: it gets a coordinate of so many where it has none. One of
+/// add_attention's may have fewer than the model, and then no layer's attention has more.
+int64_t add_head_numbers(TableBuilder& table, int64_t heads);
 
 /// By test_length, split, layer and head, where the table has its layers already; nothing of none.
-void add_evidence(TableBuilder& table, std::vector<EvidenceAtLength> lengths, int64_t heads);
+void add_evidence(TableBuilder& table, std::vector<EvidenceAtLength> lengths, int64_t model_heads);
 /// By test_length, layer, head and, of effects, weight_bin.
-void add_removal(TableBuilder& table, std::vector<RemovalAtLength> lengths, int64_t heads);
+void add_removal(TableBuilder& table, std::vector<RemovalAtLength> lengths, int64_t model_heads);
 
 }  // namespace lengthwise

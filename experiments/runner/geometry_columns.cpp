@@ -6,9 +6,9 @@
 
 namespace lengthwise {
 
-void add_geometry(TableBuilder& table, const std::vector<WeightMap>& maps, int64_t heads) {
+void add_geometry(TableBuilder& table, const std::vector<WeightMap>& maps, int64_t model_heads) {
   if (maps.empty()) return;
-  add_head_numbers(table, heads);
+  const int64_t heads = add_head_numbers(table, model_heads);
   table.text_coordinate("map", {"query_key", "value_output"},
                         "what a head's weights do: W_Q W_K^T to scores, W_V W_O to the stream");
   const int64_t layers = table.table.dimensions.at("layer");

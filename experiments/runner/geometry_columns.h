@@ -10,7 +10,7 @@
 namespace lengthwise {
 
 /// By map, layer and head, where the table has its layers already; nothing of none.
-void add_geometry(TableBuilder& table, const std::vector<WeightMap>& maps, int64_t heads);
+void add_geometry(TableBuilder& table, const std::vector<WeightMap>& maps, int64_t model_heads);
 
 struct PositionRecord {
   PositionTraits traits;

@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cmath>
 #include <numbers>
-#include <numeric>
 
 #include "base/check.h"
 #include "base/machine.h"
@@ -57,9 +56,7 @@ void add_coordinates(TableBuilder& t, int64_t layers) {
   for (size_t g = 0; g < kTags; ++g) tags.emplace_back(tag_name(static_cast<Tag>(g)));
   t.text_coordinate("scope", scopes, "part of the model");
   t.text_coordinate("tag", tags, "what a buffer is for");
-  std::vector<int64_t> numbers(static_cast<size_t>(layers));
-  std::iota(numbers.begin(), numbers.end(), int64_t{0});
-  add_layer_coordinate(t, numbers);
+  t.count_coordinate("layer", layers, kLayerName);
 }
 
 // 0 is what was not measured.
@@ -223,12 +220,6 @@ Numbers score_numbers(const std::vector<LengthScore>& scores, const std::vector<
     }
   }
   return numbers;
-}
-
-std::vector<LengthScore> by_length(std::vector<LengthScore> scores) {
-  std::sort(scores.begin(), scores.end(),
-            [](const LengthScore& a, const LengthScore& b) { return a.length < b.length; });
-  return scores;
 }
 
 void add_scores(TableBuilder& t, const RunConfig& c, const RunResult& r) {

@@ -1,6 +1,8 @@
 // Puts a table of one run together, column by column.
 #pragma once
+#include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,14 @@
 namespace lengthwise {
 
 inline constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+
+/// Scores and the like, each at a `length` of the test, in rising order.
+template <class AtLength>
+std::vector<AtLength> by_length(std::vector<AtLength> all) {
+  std::sort(all.begin(), all.end(),
+            [](const AtLength& a, const AtLength& b) { return a.length < b.length; });
+  return all;
+}
 
 class TableBuilder {
  public:
@@ -49,6 +59,12 @@ class TableBuilder {
                           const std::string& units, const std::string& long_name) {
     table.dimensions[name] = static_cast<int64_t>(values.size());
     add(name, {name}, std::move(values), units, long_name);
+  }
+  /// 0, 1, ..., count - 1.
+  void count_coordinate(const std::string& name, int64_t count, const std::string& long_name) {
+    std::vector<int64_t> numbers(static_cast<size_t>(count));
+    std::iota(numbers.begin(), numbers.end(), int64_t{0});
+    integer_coordinate(name, std::move(numbers), "1", long_name);
   }
 
   Table table;
