@@ -314,6 +314,17 @@ std::string expected_refusal(const std::string& found, const std::string& path) 
          "', expected a readable file of at least 163840 bytes";
 }
 
+TEST(TextTaskFile, TheDefaultFileSaysWhatMakesIt) {
+  const std::string here = testing::TempDir() + "lengthwise_without_data";
+  std::filesystem::create_directory(here);
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(here);
+  const std::string said = refusal_of("data/bible.txt");
+  std::filesystem::current_path(before);
+  EXPECT_EQ(said,
+            expected_refusal("nothing", "data/bible.txt") + " (scripts/setup makes this one)");
+}
+
 TEST(TextTaskFile, BadFilesAreRefusedByName) {
   const std::string missing = testing::TempDir() + "lengthwise_no_such_file";
   EXPECT_EQ(refusal_of(missing), expected_refusal("nothing", missing));

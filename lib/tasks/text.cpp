@@ -16,12 +16,13 @@ namespace lengthwise {
 namespace {
 
 constexpr const char* kKey = "task.text.file";
+constexpr const char* kDefaultFile = "data/bible.txt";
 constexpr int64_t kBlockBytes = 16384;
 
 class Text final : public NextToken {
  public:
   struct Options {
-    std::string file = "data/bible.txt";
+    std::string file = kDefaultFile;
     int64_t validation_bytes = 0;
     void visit(OptionVisitor& visitor) {
       visitor.text("file", file, "the file to train on and, every tenth 16 KiB of it, to score");
@@ -86,8 +87,11 @@ class Text final : public NextToken {
 
   static DataVector<uint8_t> read_bytes(const std::string& file) {
     constexpr int64_t kLeastBytes = kSplitBlocks * kBlockBytes;
-    return read_user_file(kKey, file, kLeastBytes,
-                          fmt::format("a readable file of at least {} bytes", kLeastBytes));
+    const std::string where =
+        file == kDefaultFile ? " (scripts/setup makes this one)" : std::string();
+    return read_user_file(
+        kKey, file, kLeastBytes,
+        fmt::format("a readable file of at least {} bytes{}", kLeastBytes, where));
   }
 
   int32_t token_at(int64_t place) const override { return bytes_[static_cast<size_t>(place)]; }

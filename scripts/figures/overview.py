@@ -306,6 +306,6 @@ def draw(data: dict, stem: Path) -> list:
     cpu, threads = data.get("cpu", ["unknown"])[0], data.get("threads", [0])[0]
     batch = ", ".join(str(b) for b in sorted(set(data["batch"])))
     shared = "" if len(set(data["position"])) > 1 else f"; positions: {data['position'][0]}"
-    figure.text(0.02, 0.937, f"{cpu}, {threads} threads; batch {batch}{shared}; median, and range of "
+    figure.text(0.02, 0.937, f"{cpu}, {threads} {'thread' if threads == 1 else 'threads'}; batch {batch}{shared}; median, and range of "
                 "the repeats" + (f"; {data['said']}" if "said" in data else ""), fontsize=8, color="#555555")
     return save(figure, stem)
