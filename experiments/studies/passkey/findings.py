@@ -1,8 +1,8 @@
-"""What the passkey study must find, not yet run; scripts/reproduce judges it."""
+"""What the passkey study found; scripts/reproduce judges it."""
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--seed", "1", "--train.steps", "1500", "--train.learning_rate", "3e-3", "--eval.lengths", "128+256", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "1500", "--train.learning_rate", "1e-3", "--eval.lengths", "128+256", "--jobs", "2"]
 QUICK_MINUTES = 4
 
 
@@ -19,4 +19,9 @@ FINDINGS = [
             at_least(0.9), quick=at_least(0.5)),
     finding("and never further back", lambda rows: exact_match(rows, "windowed", 128, "0", "0.3"),
             at_most(0.01)),
+    finding("At twice the length full attention and the linear form find it nowhere",
+            lambda rows: exact_match(rows, "flash", 256, "0", "0.5", "1") | exact_match(rows, "linear", 256, "0", "0.5", "1"),
+            at_most(0.1)),
+    finding("while the window still finds what it reaches", lambda rows: exact_match(rows, "windowed", 256, "0.9", "1"),
+            at_least(0.9), quick=at_least(0.5)),
 ]
