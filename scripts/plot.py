@@ -21,7 +21,7 @@ NEEDS = {"scaling": "runs of at least two lengths", "decoding": "runs that decod
          "parts": "seconds of the parts of the model",
          "accuracy": "trained models", "lengths": "models scored at two lengths or more",
          "settings": "trained models that differ in a setting that is a number",
-         "depths": "scores by depth, as passkey's", "contexts": "scores by bytes of context, as text's",
+         "depths": "scores by depth, distance or shots, as passkey's", "contexts": "scores by bytes of context, as text's",
          "pareto": "at least two trained models with their cost", "memory": "models of two widths or more",
          "gradients": "gradients of models that differ in norm, residual stream or depth",
          "removal": "models scored with eval.removal"}

@@ -270,6 +270,8 @@ def settings_stand_where_compare_says(results: Path, folder: Path) -> None:
 def draws_parts_that_are_depths_and_contexts(results: Path, folder: Path) -> None:
     found = compared(recall_sweep())
     for name, figure, said in [("depth={}", "depths", "depth (0: at the beginning)"),
+                               ("distance={}", "depths", "distance, from so many tokens on"),
+                               ("fresh shots={}", "depths", "examples of a fresh map, from so many on"),
                                ("context=1-{}", "contexts", "bytes of context, at most")]:
         for line in found["scores"]:
             for number, part in enumerate(line["parts"]):

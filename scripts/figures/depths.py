@@ -1,6 +1,6 @@
-"""Scores by the place of an answer: a map of test length by depth, or bits per byte by context.
+"""Scores by what is asked: a map of test length by part, or bits per byte by context.
 
-Both read the parts that a task names "depth=0.25" (0: at the beginning) and "context=17-32".
+Both read the parts that a task names "depth=0.25", "distance=16" or "fresh shots=4", and "context=17-32".
 """
 
 from pathlib import Path
@@ -11,14 +11,21 @@ from figures.paper import (GREY, PALE, draw_interval, draw_seeds, finish_scores,
                            look, panels, plt, save, spaced_axis, stroke)
 
 
-def parts_named(line: dict, name: str) -> dict[str, dict]:
-    """What stands behind "name=" -> the part."""
-    return {part["part"].removeprefix(f"{name}="): part for part in line.get("parts") or []
-            if part["part"].startswith(f"{name}=")}
+# What maps are drawn of, and how its axis is named.
+SAID = {"depth": "depth (0: at the beginning)", "distance": "distance, from so many tokens on",
+        "known shots": "examples of a known map, from so many on", "fresh shots": "examples of a fresh map, from so many on"}
 
 
-def lines_with(found: dict, name: str) -> list[tuple[dict, dict]]:
-    lines = [(line, parts_named(line, name)) for line in data.chosen_lines(found)]
+def name_of(part: dict) -> str:
+    """"depth" of "depth=0.25", '' of a part that is not a value of anything."""
+    name, equals, _ = part["part"].partition("=")
+    return name if equals else ""
+
+
+def lines_with(found: dict, wanted) -> list[tuple[dict, dict]]:
+    """The lines, and of each its parts by name of which `wanted(name_of(part))` is true."""
+    lines = [(line, {part["part"]: part for part in line.get("parts") or [] if wanted(name_of(part))})
+             for line in data.chosen_lines(found)]
     return [(line, parts) for line, parts in lines if parts]
 
 
@@ -43,16 +50,19 @@ def draw_map(axes, name: str, line: dict, parts: dict[str, dict], lengths: list[
     axes.set_xlim(-0.5, len(lengths) - 0.5)
     axes.set_ylim(len(parts) - 0.5, -0.5)
     axes.set_xticks(range(len(lengths)), [str(length) for length in lengths])
-    axes.set_yticks(range(len(parts)), list(parts))
+    names = list(dict.fromkeys(map(name_of, parts.values())))
+    alone = len(names) == 1
+    axes.set_yticks(range(len(parts)), [part.partition("=")[2] if alone else part.replace("=", " ") for part in parts])
     axes.set_title(name, pad=14)
     axes.set_xlabel("tokens of the test")
-    axes.set_ylabel("depth (0: at the beginning)")
+    if alone:
+        axes.set_ylabel(SAID[names[0]])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
 
 def draw_depths(found: dict, stem: Path) -> list[Path] | None:
-    lines = lines_with(found, "depth")
+    lines = lines_with(found, SAID.__contains__)
     if not lines:
         return None
     lengths = sorted({length for _, parts in lines for part in parts.values()
@@ -68,9 +78,10 @@ def draw_depths(found: dict, stem: Path) -> list[Path] | None:
         draw_map(axes, names[line["label"]], line, parts, lengths)
     for axes in list(grid.flat)[len(lines):]:
         axes.axis("off")
-    names = " or ".join(dict.fromkeys(data.score_name(data.primary(line)) for line, _ in lines))
+    kinds = " or ".join(dict.fromkeys(data.score_name(data.primary(line)) for line, _ in lines))
+    asked = " and ".join(dict.fromkeys(name_of(part) for _, parts in lines for part in parts.values()))
     heading(figure, found, "; ".join(filter(None, [
-        f"{names} by depth", data.seeds_note([line for line, _ in lines], "mean over seeds"),
+        f"{kinds} by {asked}", data.seeds_note([line for line, _ in lines], "mean over seeds"),
         "dashed: out of the layers' reach" if limited else "", data.left_out_note(found)])))
     return save(figure, stem)
 
@@ -79,7 +90,7 @@ def draw_context_panel(axes, found: dict, lines: list[tuple], length: int) -> No
     ends, edges, names = [], set(), data.model_names(found)
     for number, (line, parts) in enumerate(lines):
         colour, marker = look(number)
-        along = [(int(name.rsplit("-", 1)[-1]), point) for name, part in parts.items()
+        along = [(int(name.partition("=")[2].rsplit("-", 1)[-1]), point) for name, part in parts.items()
                  for point in data.part_points(part, data.primary(line))
                  if point["test_length"] == length]
         if not along:
@@ -105,7 +116,7 @@ def draw_context_panel(axes, found: dict, lines: list[tuple], length: int) -> No
 
 
 def draw_contexts(found: dict, stem: Path) -> list[Path] | None:
-    lines = lines_with(found, "context")
+    lines = lines_with(found, lambda name: name == "context")
     by_length: dict[int, int] = {}
     for _, parts in lines:
         for part in parts.values():
