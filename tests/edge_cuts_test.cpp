@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "insight/attention_maps.h"
@@ -101,6 +102,49 @@ TEST(Evidence, IsTheWeightThatAHeadGivesItAndWhatIsLostWithoutIt) {
     EXPECT_NEAR(head.weight, weight, 1e-12);
     EXPECT_NEAR(head.distractor_weight, other, 1e-12);
   }
+}
+
+// The share of labels at which the largest logit is still the whole model's.
+double share_kept(const std::vector<double>& logits, const std::vector<int32_t>& answers) {
+  double kept = 0;
+  for (size_t n = 0; n < answers.size(); ++n) {
+    const auto row = logits.begin() + static_cast<int64_t>(n) * 11;
+    kept += std::max_element(row, row + 11) - row == answers[n] ? 0.25 : 0;
+  }
+  return kept;
+}
+
+TEST(Evidence, IsWhatIsAnsweredWithoutIt) {
+  ModelSetup setup = model_of("flash");
+  setup.model.initial_deviation = 1;
+  const std::vector<double> whole = logits_of(setup);
+  std::vector<int32_t> answers;
+  for (size_t n = 0; n < kLabelled.size(); ++n) {
+    const auto row = whole.begin() + static_cast<int64_t>(n) * 11;
+    answers.push_back(static_cast<int32_t>(std::max_element(row, row + 11) - row));
+  }
+  const LabelledTokens rows = {kTokens, kBatch, kLength, kLabelled, answers};
+  const std::vector<int64_t> evidence = {1, 3, 6, 9}, distractors = {0, 4, 7, 8};
+  std::vector<Edge> to_evidence, to_distractors;
+  for (size_t n = 0; n < kLabelled.size(); ++n) {
+    to_evidence.push_back({kLabelled[n], evidence[n]});
+    to_distractors.push_back({kLabelled[n], distractors[n]});
+  }
+  const Evidence found =
+      evidence_of(Transformer(setup, ParameterSet(3)), rows, evidence, distractors);
+  EXPECT_EQ(found.accuracy, 1);
+  EXPECT_EQ(found.accuracy_without, share_kept(cut_logits(setup, to_evidence), answers));
+  EXPECT_LT(found.accuracy_without, 1);
+  bool differ = false;
+  for (const HeadEvidence& head : found.heads) {
+    const auto kept = [&](const std::vector<Edge>& edges) {
+      return share_kept(cut_logits(setup, edges, head.layer, head.head), answers);
+    };
+    EXPECT_EQ(head.accuracy_without, kept(to_evidence));
+    EXPECT_EQ(head.accuracy_without_distractor, kept(to_distractors));
+    differ |= head.accuracy_without != head.accuracy_without_distractor;
+  }
+  EXPECT_TRUE(differ) << "else one could stand for the other";
 }
 
 double loss_of(const std::vector<double>& logits, size_t n) {

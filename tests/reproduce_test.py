@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = Path(sys.argv[1]).resolve()
 sys.path.insert(0, str(ROOT / "scripts"))
 from checks import run_checks  # noqa: E402
-from reproduction.comparing import SOLVED_ACCURACY, compare_results  # noqa: E402
+from reproduction.comparing import SOLVED_ACCURACY, compare_results, is_compared, kind_of  # noqa: E402
 from reproduction.findings import CannotJudge, passes_at  # noqa: E402
 from reproduction.rows import Rows, read_results  # noqa: E402
 from reproduction.study import all_studies, load_findings  # noqa: E402
@@ -200,6 +200,28 @@ def elsewhere_what_is_right_or_wrong_is_solved_or_not(repository: Repository) ->
     assert "accuracy amiss" in repository.reproduce("tiny", "--results", file, exit_code=1), "on the same machine"
 
 
+def a_column_may_be_younger_than_a_row(repository: Repository) -> None:
+    """A sweep that an older program began lacks in its first rows what a newer one takes down."""
+    absent = repository.altered(gradient_norm=at_run(repository.results, lambda v: v * np.nan))
+    shutil.copy(absent, repository.root / "old.h5")
+    shutil.copy(repository.results, repository.root / "new.h5")
+    shutil.copy(repository.root / "old.h5", repository.results)
+    said = repository.reproduce("tiny", "--results", repository.root / "new.h5", exit_code=1)
+    assert "gradients amiss in 1 runs" in said, "of one commit a number that is lacking is a number that differs"
+    newer = repository.altered(commit=lambda names: ["another"] * len(names))
+    shutil.copy(repository.root / "new.h5", repository.root / "newer.h5")
+    with h5py.File(newer) as other, h5py.File(repository.root / "newer.h5", "r+") as file:
+        file["commit"][...] = other["commit"][...]
+    repository.reproduce("tiny", "--results", repository.root / "newer.h5", exit_code=0)
+
+
+def what_a_training_decides_is_no_setting(_repository: Repository) -> None:
+    data = read_results(ROOT / "results" / "coreference.h5")
+    floats = [name for name in data.data_vars if is_compared(name) and data[name].dtype.kind == "f" and data[name].ndim > 1]
+    exact = {name for name in floats if kind_of(name).name == "settings, sizes"}
+    assert len(floats) > 20 and not exact, exact
+
+
 def curves_may_be_of_different_lengths(repository: Repository) -> None:
     """As of trainings that stop when they have solved their task."""
     whole = read_results(repository.results)
@@ -354,6 +376,9 @@ def the_studies_of_this_repository_have_findings(_: Repository) -> None:
 def main() -> int:
     tests = [a_rerun_agrees_bit_for_bit, a_changed_number_is_named_with_its_run, a_missing_row_is_named,
              elsewhere_numbers_have_a_tolerance, elsewhere_what_is_right_or_wrong_is_solved_or_not,
+             a_column_may_be_younger_than_a_row,
+             what_a_training_decides_is_no_setting,
+             a_column_may_be_younger_than_a_row, what_a_training_decides_is_no_setting,
              curves_may_be_of_different_lengths, scratch_memory_is_of_the_threads,
              rows_of_another_version_are_paired_by_settings, findings_are_judged,
              lengths_at_which_a_level_is_passed, the_quick_version_has_its_own_bounds, a_score_is_of_the_chosen_learning_rate,

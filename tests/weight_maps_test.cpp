@@ -27,7 +27,7 @@ MapTraits traits_of(const std::vector<double>& matrix, int64_t size) {
 TEST(WeightMaps, ARotationSharesEveryDirectionAlikeAndCopiesNothing) {
   const MapTraits traits = traits_of({0, 2, 0, 0, 0, 2, 2, 0, 0}, 3);
   EXPECT_NEAR(traits.largest, 2, kNear);
-  EXPECT_NEAR(traits.effective_rank, 3, kNear);
+  EXPECT_NEAR(traits.participation_ratio, 3, kNear);
   EXPECT_NEAR(traits.rotation_share, 1, kNear);
   EXPECT_NEAR(traits.symmetric_share, 0.5, kNear);
   EXPECT_NEAR(traits.copying_share, 0, kNear);
@@ -38,7 +38,7 @@ TEST(WeightMaps, AMatrixOfRankOneHasOneDirection) {
   const MapTraits traits = traits_of_product(std::vector<double>{3, 0, 4, 0, 0, 0},
                                              std::vector<double>{2, 0, 0, 0, 0, 0}, 3, 2);
   EXPECT_NEAR(traits.largest, 10, kNear);
-  EXPECT_NEAR(traits.effective_rank, 1, kNear);
+  EXPECT_NEAR(traits.participation_ratio, 1, kNear);
   EXPECT_NEAR(traits.rotation_share, 0.5, kNear);
   EXPECT_NEAR(traits.symmetric_share, (1 + 0.36) / 2, kNear);
   EXPECT_NEAR(traits.copying_share, 1, kNear);
@@ -46,7 +46,7 @@ TEST(WeightMaps, AMatrixOfRankOneHasOneDirection) {
 
 TEST(WeightMaps, ASymmetricMatrixCopiesWhereItsEigenvaluesArePositive) {
   const MapTraits positive = traits_of({3, 0, 0, 1}, 2), mixed = traits_of({3, 0, 0, -1}, 2);
-  EXPECT_NEAR(positive.effective_rank, 100.0 / 82, kNear);
+  EXPECT_NEAR(positive.participation_ratio, 100.0 / 82, kNear);
   EXPECT_NEAR(positive.rotation_share, 0.8, kNear);
   EXPECT_NEAR(positive.symmetric_share, 1, kNear);
   EXPECT_NEAR(positive.copying_share, 1, kNear);
@@ -66,7 +66,7 @@ TEST(WeightMaps, AnAntisymmetricMatrixHasNoSymmetricPart) {
 TEST(WeightMaps, OfZeroThereIsNothingToSay) {
   const MapTraits traits = traits_of({0, 0, 0, 0}, 2);
   EXPECT_EQ(traits.largest, 0);
-  EXPECT_TRUE(std::isnan(traits.effective_rank));
+  EXPECT_TRUE(std::isnan(traits.participation_ratio));
   EXPECT_TRUE(std::isnan(traits.copying_share));
 }
 
@@ -118,7 +118,7 @@ TEST(WeightMaps, OfAModelAreThoseOfItsHeadsBlocks) {
     const bool looks = map.kind == WeightMapKind::query_key;
     const MapTraits& expected = looks ? scores : writes;
     EXPECT_NEAR(map.traits.largest, expected.largest, 1e-9);
-    EXPECT_NEAR(map.traits.effective_rank, expected.effective_rank, 1e-9);
+    EXPECT_NEAR(map.traits.participation_ratio, expected.participation_ratio, 1e-9);
     // Four singular values of sixteen are not 0, which the factors of width 4 know.
     EXPECT_NEAR(map.traits.rotation_share, 4 * expected.rotation_share, 1e-6);
     EXPECT_NEAR(map.traits.symmetric_share, expected.symmetric_share, 1e-9);

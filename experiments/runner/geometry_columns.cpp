@@ -28,8 +28,8 @@ void add_geometry(TableBuilder& table, const std::vector<WeightMap>& maps, int64
     table.numbers(name, dimensions, std::move(values), "1", long_name);
   };
   column("map_largest", &MapTraits::largest, "largest singular value of a head's map");
-  column("map_effective_rank", &MapTraits::effective_rank,
-         "its effective rank: (sum s^2)^2 / sum s^4 of its singular values");
+  column("map_participation_ratio", &MapTraits::participation_ratio,
+         "how many directions it has: (sum s^2)^2 / sum s^4 of its singular values");
   column("map_rotation_share", &MapTraits::rotation_share,
          "how equal its singular values are: (mean s)^2 / mean s^2, 1 of a rotation");
   column("map_symmetric_share", &MapTraits::symmetric_share,

@@ -49,7 +49,8 @@ void RunOptions::visit(OptionVisitor& v) {
             "passkey: of each depth)");
   v.choice("eval.weights", eval_weights, {"last", "best"},
            "which are scored: the last, or those of the lowest validation loss at "
-           "train.evaluate_every");
+           "train.evaluate_every; validation is on the examples that are scored at that length, so "
+           "that best is chosen on what it reports");
   v.flag("eval.evidence", eval_evidence,
          "where a task says at which token an answer is to be read: what each head gives that "
          "token and one like it, and what is answered when they are kept from each other");

@@ -31,7 +31,7 @@ MapTraits traits_of(const Matrix& left, const Matrix& right) {
   MapTraits traits;
   traits.largest = singular(0);
   const double squares = singular.square().sum();  // |M|^2
-  traits.effective_rank = squares * squares / singular.square().square().sum();
+  traits.participation_ratio = squares * squares / singular.square().square().sum();
   traits.rotation_share = singular.mean() * singular.mean() / singular.square().mean();
   // B A has the eigenvalues of A B that are not 0, and so the trace of its square:
   // |M + M^T|^2 = 2 |M|^2 + 2 tr(M M).

@@ -13,15 +13,15 @@ namespace lengthwise {
 /// Of M = A B with A [C,D] and B [D,C], whose singular values are s_1 >= ... >= s_D; NaN, but for
 /// the largest, where M is zero.
 struct MapTraits {
-  double largest = 0;         // s_1
-  double effective_rank = 0;  // (sum s^2)^2 / sum s^4: how many directions share what it does
+  double largest = 0;              // s_1
+  double participation_ratio = 0;  // (sum s^2)^2 / sum s^4: how many directions share what it does
   /// In M's polar decomposition, a rotation times a scaling by s_1 .. s_D, how little the scaling
   /// does: (mean s)^2 / mean s^2, 1 where all of them are the same, 1/D where only one is not 0.
   double rotation_share = 0;
   double symmetric_share = 0;  // |(M + M^T)/2|^2 / |M|^2, Frobenius: 1/2 of any drawn matrix
   /// sum Re(e) / sum |e| over the eigenvalues e: 1 of a map that gives back, scaled, what it is
-  /// given, -1 of one that gives its opposite (Elhage et al. 2021, "A Mathematical Framework for
-  /// Transformer Circuits").
+  /// given, -1 of one that gives its opposite. In the residual stream: Elhage et al. 2021, "A
+  /// Mathematical Framework for Transformer Circuits", have it of tokens, W_E W_V W_O W_U.
   double copying_share = 0;
 };
 /// In double, from row-major factors.

@@ -47,8 +47,9 @@ struct BatchShape {
   double share = 1;
 };
 
-/// The share of labels whose answer stands within reach, of all and of each part; NaN and none
-/// where a task does not know.
+/// The share of labels whose answer stands within reach, or of those that Bayes' rule gets right of
+/// a task whose rows leave the answer open (`shots`), of all and of each part; NaN and none where a
+/// task does not know.
 struct Ceiling {
   double all = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> parts = {};

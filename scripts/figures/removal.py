@@ -10,11 +10,11 @@ from figures.paper import draw_grid, draw_title, label_ends, look, panels, save
 from figures.sweep_config import NAMES, settings_of
 
 
-def models_of(data: dict) -> dict[str, list[int]]:
-    """The rows of each model, by what tells it from the others: runs that differ in their seed alone."""
+def models_of(data: dict, ignored: frozenset | set = frozenset({"seed"})) -> dict[str, list[int]]:
+    """The rows of each model, by what tells it from the others: runs that differ in what is ignored alone."""
     rows = [int(row) for row in np.flatnonzero(data["status"] == OK)]
     configs = {row: settings_of(data["config"][row]) for row in rows}
-    keys = dict.fromkeys(key for config in configs.values() for key in config if key != "seed")
+    keys = dict.fromkeys(key for config in configs.values() for key in config if key not in ignored)
     varying = [key for key in keys if len({config.get(key) for config in configs.values()}) > 1]
     models: dict[str, list[int]] = {}
     for row, config in configs.items():

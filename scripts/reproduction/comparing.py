@@ -46,9 +46,12 @@ KINDS = (
     Kind("FLOPs, exponentials", ".*_(flops|exponentials)"),
     Kind("bytes", ".*_bytes"),
     Kind("solved", "solved", is_relative=False),
-    Kind("accuracy", "(part_)?(accuracy|exact_match)", Tolerance(absolute=0.01), is_relative=False, of_training=True),
-    Kind("loss", "(part_)?loss|bits_per_byte", Tolerance(relative=0.01), of_training=True),
+    Kind("accuracy", "(part_|untuned_|evidence_)?(accuracy|exact_match)|accuracy_without_.*", Tolerance(absolute=0.01), is_relative=False, of_training=True),
+    Kind("loss", "(part_|untuned_)?(loss|bits_per_byte)", Tolerance(relative=0.01), of_training=True),
     Kind("training curves", "curve_.*|train_steps", Tolerance(relative=0.01), of_training=True),
+    Kind("what heads, maps and positions are", "(evidence|distractor)_weight|(attention|removal|map|position)_.*|copying_share|"
+         "stream_size|order_difference", Tolerance(absolute=0.02, relative=0.05), of_training=True),
+    Kind("gradients", "gradient_norm", Tolerance(relative=1e-3)),
     Kind("baselines", "(part_)?(ceiling|scored|exact_match_chance)|chance|ngram_.*", Tolerance(relative=1e-6)),
     Kind("settings, sizes", ".*"),
 )
@@ -142,6 +145,7 @@ class Sides:
         self.is_text = is_text(self.reference)
         self.same_kind = np.all([self._is_equal(name) for name in KIND], axis=0)
         self.other_threads = ~self._is_equal("threads")
+        self.other_commit = ~self._is_equal("commit")
         self.both_ok = (self.reference["status"].values == OK) & (self.rerun["status"].values == OK)
         self.reference, self.rerun = with_status_names(self.reference), with_status_names(self.rerun)
 
@@ -179,6 +183,8 @@ class Sides:
         mine, other = mine.astype(float), other.astype(float)
         # What a run that failed has depends on where it failed.
         ignored = np.isnan(mine) & np.isnan(other) | ~self.both_ok[:, None]
+        # A column that is younger than the reference's row.
+        ignored |= (self.other_commit & np.isnan(mine).all(1))[:, None]
         if report.kind.name == "bytes":
             ignored |= self.other_threads[:, None] & np.array([is_scratch(name, text) for text in place])
         bitwise = mine.view(np.int64) == other.view(np.int64)

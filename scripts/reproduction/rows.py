@@ -35,8 +35,19 @@ def is_number(text: str) -> bool:
     return True
 
 
+def selected(data: xarray.Dataset, configs: list[dict], settings: tuple[str, ...], names: dict) -> np.ndarray:
+    """Of which rows all this is true, as `Rows.only` has it."""
+    keep = np.ones(len(configs), bool)
+    for name, value in names.items():
+        keep &= data[name].values == value
+    for line in settings:
+        key, _, value = (part.strip() for part in line.partition("="))
+        keep &= np.array([run.get(key, "") == value for run in configs], bool)
+    return keep
+
+
 class Rows:
-    """Runs that ended ok, and numbers of theirs.
+    """Runs that ended ok, and numbers of theirs; CannotJudge where one that is asked for with them did not end ok.
 
     `only` and every `**names` select: a column of the file (attention="full", length=256, seed=1), or
     text in `settings`, a line as it stands in a sweep config ("attention.windowed.window = 16"); "key =" with
@@ -45,22 +56,25 @@ class Rows:
 
     def __init__(self, data: xarray.Dataset, file: Path, program: Path | None = None):
         self.file, self.program = file, program
-        self._data = data.isel(run=np.flatnonzero(data["status"].values == OK))
-        self._settings = [settings_of(str(config)) for config in self._data["config"].values]
+        ok = data["status"].values == OK
+        self._data, self._lost_data = (data.isel(run=np.flatnonzero(of)) for of in (ok, ~ok))
+        self._settings, self._lost = ([settings_of(str(config)) for config in of["config"].values]
+                                      for of in (self._data, self._lost_data))
         self._what = "any setting"
         self._compared: dict = {}  # shared by all that are selected from this
 
     def only(self, *settings: str, **names) -> "Rows":
         """The rows of which all this is true; CannotJudge where there are none."""
-        keep = np.ones(len(self._settings), bool)
-        for name, value in names.items():
+        for name in names:
             if name not in self._data or self._data[name].dims != ("run",):
                 raise CannotJudge(f"{self.file} has no column '{name}' with one value a run")
-            keep &= self._data[name].values == value
-        for line in settings:
-            key, _, value = (part.strip() for part in line.partition("="))
-            keep &= np.array([run.get(key, "") == value for run in self._settings], bool)
-        return self._of(keep, ", ".join([*settings, *(f"{k}={v}" for k, v in names.items())]))
+        keep, lost = (selected(*of, settings, names) for of in
+                      ((self._data, self._settings), (self._lost_data, self._lost)))
+        return self._of(keep, ", ".join([*settings, *(f"{k}={v}" for k, v in names.items())]), lost)
+
+    def lost(self, *settings: str, **names) -> int:
+        """How many of the runs of which all this is true did not end ok."""
+        return int(selected(self._lost_data, self._lost, settings, names).sum())
 
     @property
     def lengths(self) -> list[int]:
@@ -83,7 +97,7 @@ class Rows:
         if column not in self._data:
             raise CannotJudge(f"{self.file} has no column '{column}'")
         places = {name: names.pop(name) for name in self._data[column].dims if name in names}
-        rows = self.only(*settings, **names)
+        rows = self.only(*settings, **names)._whole()
         values = rows._data[column]
         for dimension, wanted in places.items():
             if wanted not in values[dimension].values:
@@ -102,7 +116,7 @@ class Rows:
 
     def curve(self, column: str, end: str, *settings: str, **names) -> float:
         """The "last" or the "least" value of a training curve (curve_validation_loss ...): the mean over the rows."""
-        values = self.only(*settings, **names)._data[column].values
+        values = self.only(*settings, **names)._whole()._data[column].values
         ends = {"last": lambda curve: curve[-1], "least": min}[end]
         return float(np.mean([ends(curve[~np.isnan(curve)]) for curve in values]))
 
@@ -125,8 +139,10 @@ class Rows:
         rates = {run.get("train.learning_rate") for run in rows._settings}
         if len(rates) == 1:
             return rows
-        return rows._of(np.array([rows._is_chosen(run) for run in range(len(rows._settings))]),
-                        f"{rows._what}, its learning rate chosen")
+        chosen = np.array([rows._is_chosen(run) for run in range(len(rows._settings))])
+        rates = {run.get("train.learning_rate") for run, keep in zip(rows._settings, chosen) if keep}
+        return rows._of(chosen, f"{rows._what}, its learning rate chosen",
+                        np.array([run.get("train.learning_rate") in rates for run in rows._lost], bool))
 
     def exponent(self, quantity: str, **names) -> float:
         """The exponent of a quantity of `lengthwise compare --json` (training_step_attention_flops,
@@ -152,14 +168,20 @@ class Rows:
             self._compared.update(compare(self.file, self.program))
         return self._compared
 
-    def _of(self, keep: np.ndarray, what: str) -> "Rows":
+    def _whole(self) -> "Rows":
+        if self._lost:
+            raise CannotJudge(f"{len(self._lost)} of {len(self._lost) + len(self._settings)} rows with {self._what} "
+                              "did not end ok")
+        return self
+
+    def _of(self, keep: np.ndarray, what: str, lost: np.ndarray | None = None) -> "Rows":
         if not keep.any():
             raise CannotJudge(f"{self.file} has no rows with {what or self._what}")
         part = object.__new__(Rows)
         part.file, part.program, part._compared = self.file, self.program, self._compared
-        kept = np.flatnonzero(keep)
-        part._data = self._data.isel(run=kept)
-        part._settings = [self._settings[run] for run in kept]
+        kept, left = np.flatnonzero(keep), np.flatnonzero(np.ones(len(self._lost), bool) if lost is None else lost)
+        part._data, part._lost_data = self._data.isel(run=kept), self._lost_data.isel(run=left)
+        part._settings, part._lost = [self._settings[run] for run in kept], [self._lost[run] for run in left]
         part._what = what or self._what
         return part
 

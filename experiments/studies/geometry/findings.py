@@ -24,7 +24,7 @@ FINDINGS = [
             lambda rows: of_heads(rows, "map_rotation_share", "mqar", 0, map="query_key") - DRAWN_ROTATION,
             at_most(-0.05), quick=at_most(0)),
     finding("and leaves it fewer directions",
-            lambda rows: of_heads(rows, "map_effective_rank", "mqar", 0, map="query_key") - DRAWN_RANK,
+            lambda rows: of_heads(rows, "map_participation_ratio", "mqar", 0, map="query_key") - DRAWN_RANK,
             at_most(-1), quick=at_most(0)),
     finding("W_V W_O of the last layer copies, which drawn matrices do not",
             lambda rows: of_heads(rows, "copying_share", "mqar", 1), at_least(0.2), quick=at_least(0.1)),
