@@ -10,12 +10,17 @@ from figures.paper import draw_grid, draw_title, label_ends, look, panels, save
 from figures.sweep_config import NAMES, settings_of
 
 
+OF_ONE = ("task.", "attention.", "position.")
+
+
 def models_of(data: dict, ignored: frozenset | set = frozenset({"seed"})) -> dict[str, list[int]]:
     """The rows of each model, by what tells it from the others: runs that differ in what is ignored alone."""
     rows = [int(row) for row in np.flatnonzero(data["status"] == OK)]
     configs = {row: settings_of(data["config"][row]) for row in rows}
     keys = dict.fromkeys(key for config in configs.values() for key in config if key not in ignored)
-    varying = [key for key in keys if len({config.get(key) for config in configs.values()}) > 1]
+    values = {key: {config.get(key) for config in configs.values()} for key in keys}
+    # What is an option of one task alone does not tell it from itself.
+    varying = [key for key in keys if len(values[key] - ({None} if key.startswith(OF_ONE) else set())) > 1]
     models: dict[str, list[int]] = {}
     for row, config in configs.items():
         said = [config[key] if key in NAMES else f"{key.removeprefix('model.')}={config[key]}"
@@ -66,5 +71,5 @@ def draw(data: dict, stem: Path) -> list[Path] | None:
         draw_panel(axes, data, model, rows)
     for axes in list(grid.flat)[len(models):]:
         axes.axis("off")
-    draw_title(figure, "What a weight says of its key's worth")
+    draw_title(figure, "What a weight says of its key's worth (numbers: rank correlation over all keys)")
     return save(figure, stem)
