@@ -376,8 +376,6 @@ def the_studies_of_this_repository_have_findings(_: Repository) -> None:
 def main() -> int:
     tests = [a_rerun_agrees_bit_for_bit, a_changed_number_is_named_with_its_run, a_missing_row_is_named,
              elsewhere_numbers_have_a_tolerance, elsewhere_what_is_right_or_wrong_is_solved_or_not,
-             a_column_may_be_younger_than_a_row,
-             what_a_training_decides_is_no_setting,
              a_column_may_be_younger_than_a_row, what_a_training_decides_is_no_setting,
              curves_may_be_of_different_lengths, scratch_memory_is_of_the_threads,
              rows_of_another_version_are_paired_by_settings, findings_are_judged,
