@@ -193,7 +193,7 @@ class Rows:
             group = groups[line["group"]]
             same_model = all(str(row[name].item()) == group[name] for name in ("attention", "position", "task", "norm"))
             if (same_model and line["chosen"] and line["length"] == row["length"].item()
-                    and all(settings.get(key) == value for key, value in group["settings"].items())
+                    and all(settings.get(key, "") == value for key, value in group["settings"].items())
                     and line["learning_rate"] in (None, settings.get("train.learning_rate"))
                     and any(seed["seed"] == row["seed"].item() for seed in line["seeds"])):
                 return True
