@@ -303,6 +303,15 @@ def the_quick_version_has_its_own_bounds(repository: Repository) -> None:
     assert "left out, as without findings.py: begun" in said and "== begun" not in said, said
 
 
+def a_lost_run_is_not_left_out_of_a_mean(repository: Repository) -> None:
+    repository.findings(FINDINGS)
+    shutil.copy(repository.altered(status=at_run(repository.results, lambda _: 4)), repository.results)
+    said = repository.reproduce("tiny", "--only-findings", exit_code=1)
+    assert "cannot be judged (" in said and "with attention=linear, trained did not end ok" in said, said
+    rows = Rows(read_results(repository.results), repository.results)
+    assert rows.lost() == rows.lost("seed = 2", attention="linear") == 1 and rows.lost(attention="full") == 0
+
+
 def a_score_is_of_the_chosen_learning_rate(repository: Repository) -> None:
     file = sweep("--attention", "full,linear", "--length", "16", "--task", "text", "--seed", "1,2,3", "--repeats", "1",
                  "--task.text.validation_bytes", "16384", "--train.steps", "10", "--train.batch", "2",
@@ -379,7 +388,8 @@ def main() -> int:
              a_column_may_be_younger_than_a_row, what_a_training_decides_is_no_setting,
              curves_may_be_of_different_lengths, scratch_memory_is_of_the_threads,
              rows_of_another_version_are_paired_by_settings, findings_are_judged,
-             lengths_at_which_a_level_is_passed, the_quick_version_has_its_own_bounds, a_score_is_of_the_chosen_learning_rate,
+             lengths_at_which_a_level_is_passed, the_quick_version_has_its_own_bounds,
+             a_lost_run_is_not_left_out_of_a_mean, a_score_is_of_the_chosen_learning_rate,
              a_signal_leaves_a_run_to_go_on_with, wrong_use_is_one_line,
              the_studies_of_this_repository_have_findings]
     with tempfile.TemporaryDirectory() as folder:
