@@ -69,11 +69,11 @@ def draw_depths(found: dict, stem: Path) -> list[Path] | None:
                       for length in part["test_length"]})
     most = max(len(parts) for _, parts in lines)
     columns = min(4, len(lines))
-    figure, grid = panels(-(-len(lines) // columns), columns, 1.3 + 0.55 * max(3, len(lengths)),
-                          1.1 + 0.27 * max(4, most))
+    names = data.model_names(found)
+    width = max(1.3 + 0.55 * max(3, len(lengths)), 0.6 + 0.1 * max(len(names[line["label"]]) for line, _ in lines))
+    figure, grid = panels(-(-len(lines) // columns), columns, width, 1.1 + 0.27 * max(4, most))
     limited = any(data.is_limited(point) for line, parts in lines for part in parts.values()
                   for point in data.part_points(part, data.primary(line)))
-    names = data.model_names(found)
     for axes, (line, parts) in zip(grid.flat, lines):
         draw_map(axes, names[line["label"]], line, parts, lengths)
     for axes in list(grid.flat)[len(lines):]:
@@ -82,7 +82,7 @@ def draw_depths(found: dict, stem: Path) -> list[Path] | None:
     asked = " and ".join(dict.fromkeys(name_of(part) for _, parts in lines for part in parts.values()))
     heading(figure, found, "; ".join(filter(None, [
         f"{kinds} by {asked}", data.seeds_note([line for line, _ in lines], "mean over seeds"),
-        "dashed: out of the layers' reach" if limited else "", data.left_out_note(found)])))
+        "dashed: a ceiling below 1" if limited else "", data.left_out_note(found)])))
     return save(figure, stem)
 
 
