@@ -1,8 +1,8 @@
-"""What the overfitting study found; scripts/reproduce judges it."""
+"""What the overfitting study must find, not yet run; scripts/reproduce judges it."""
 
-from reproduction import at_least, at_most, finding
+from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--seed", "1", "--train.steps", "600", "--train.examples", "64,512", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "600", "--train.examples", "0,64,512", "--train.label_smoothing", "0", "--jobs", "2"]
 QUICK_MINUTES = 3
 
 PLAIN = {"model.dropout": "0", "train.weight_decay": "0.01", "train.label_smoothing": "0"}
@@ -10,27 +10,23 @@ REMEDIES = {"dropout": {"model.dropout": "0.2"}, "weight decay": {"train.weight_
             "label smoothing": {"train.label_smoothing": "0.1"}}
 
 
-def lines(examples, remedy=None):
-    return [f"{key} = {value}" for key, value in (PLAIN | {"train.examples": examples} | REMEDIES.get(remedy, {})).items()]
-
-
 def validation(rows, examples, remedy=None, end="last"):
-    return rows.curve("curve_validation_loss", end, *lines(examples, remedy))
+    """Nats; of 0 examples: of fresh ones in every step. With end="least" of the lowest point of the curve, which is
+    chosen on what it says."""
+    lines = PLAIN | {"train.examples": "" if examples == 0 else examples} | REMEDIES.get(remedy, {})
+    return rows.curve("curve_validation_loss", end, *(f"{key} = {value}" for key, value in lines.items()))
 
 
 def training(rows, examples):
-    return rows.curve("curve_training_loss", "last", *lines(examples))
+    lines = PLAIN | {"train.examples": "" if examples == 0 else examples}
+    return rows.curve("curve_training_loss", "last", *(f"{key} = {value}" for key, value in lines.items()))
+
+
+def remedies(rows):
+    return [name for name, keys in REMEDIES.items() if all(value in rows.values(key) for key, value in keys.items())]
 
 
 FINDINGS = [
-    finding("Of 64 examples everything is learned by heart: the loss of training is this share of that on fresh text",
-            lambda rows: training(rows, 64) / validation(rows, 64), at_most(0.1), quick=at_most(0.5)),
-    finding("512 are enough for that, too", lambda rows: training(rows, 512) / validation(rows, 512), at_most(0.5),
-            quick=at_most(0.9)),
-    finding("Whoever stops at the lowest validation loss loses less (nats, 64 and 512 examples)",
-            lambda rows: {examples: validation(rows, examples) - validation(rows, examples, end="least")
-                          for examples in (64, 512)}, at_least(0.1), quick=at_least(0)),
-    finding("and none of the remedies does as much as to stop in time (nats above the plain form's lowest, 64 examples)",
-            lambda rows: {name: validation(rows, 64, name) - validation(rows, 64, end="least") for name in REMEDIES},
-            at_least(0)),
+    finding("64 examples are learned by heart (loss of training, nats)", lambda rows: training(rows, 64), at_most(0.1),
+            quick=at_most(0.7)),
 ]
