@@ -5,7 +5,7 @@ from statistics import mean
 from reproduction import at_least, at_most, finding
 
 QUICK = ["--seed", "1", "--task", "mqar,text", "--train.steps", "1,1000", "--jobs", "2"]
-QUICK_MINUTES = 2
+QUICK_MINUTES = 1
 
 HEADS = range(4)
 LAYERS = range(2)

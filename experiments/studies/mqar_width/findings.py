@@ -3,7 +3,7 @@
 from reproduction import at_least, at_most, finding
 
 QUICK = ["--seed", "0", "--train.learning_rate", "1e-2", "--train.steps", "1200", "--model.width", "32,64", "--jobs", "2"]
-QUICK_MINUTES = 10
+QUICK_MINUTES = 8
 
 CELLS = [(64, 4), (128, 8), (256, 16)]
 

@@ -3,7 +3,7 @@
 from reproduction import at_least, at_most, finding
 
 QUICK = ["--seed", "1", "--train.steps", "300", "--jobs", "2"]
-QUICK_MINUTES = 3
+QUICK_MINUTES = 1
 
 TRAINED, LONGEST = 128, 1024
 
@@ -36,7 +36,7 @@ FINDINGS = [
             lambda rows: lost(rows, "sinusoidal"), at_least(1.15), quick=at_least(1.02)),
     finding("alibi, whose number for a position grows like the raw index, is not", lambda rows: lost(rows, "alibi"),
             at_most(1.02), quick=at_most(1.05)),
-    finding("while every other scheme is better than none (bits per byte less)",
+    finding("while sines, turns and distances are better than none (bits per byte less)",
             lambda rows: {position: rows.score("bits_per_byte", position="none") - rows.score("bits_per_byte", position=position)
-                          for position in ("sinusoidal", "learned", "rotary", "alibi")}, at_least(0.1), quick=at_least(0)),
+                          for position in ("sinusoidal", "rotary", "alibi")}, at_least(0.3), quick=at_least(0)),
 ]

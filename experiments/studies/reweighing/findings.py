@@ -3,7 +3,7 @@
 from reproduction import at_least, finding
 
 QUICK = ["--seed", "1", "--train.steps", "600", "--jobs", "2"]
-QUICK_MINUTES = 4
+QUICK_MINUTES = 1
 
 LADDER = {"none": "none", "v": "v", "qk": "qk", "qkv": ""}  # a newer key says nothing where it is qkv
 

@@ -3,7 +3,7 @@
 from reproduction import at_least, at_most, between, finding
 
 QUICK = ["--seed", "1", "--task.shots.maps", "16,256,0", "--train.steps", "1000", "--eval.lengths", "64", "--jobs", "2"]
-QUICK_MINUTES = 3
+QUICK_MINUTES = 1.5
 
 SHOTS = ("0", "1", "2", "4", "8", "16")  # each up to the next
 
