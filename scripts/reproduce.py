@@ -50,7 +50,7 @@ def reproduce(study: Study, arguments) -> int:
     said = load_findings(study)
     if not study.results.is_file() and not arguments.quick:
         raise UserError(f"{study.results}: there is no such file, expected the study's results")
-    program = built_program(arguments.program)
+    program = built_program(arguments.program, as_it_is=arguments.only_findings)
     reasons: list[str] = []
     judged = []
     if not arguments.only_findings:

@@ -18,19 +18,22 @@ class Stopped(Exception):
     """A signal ended the sweep; calling again goes on from there."""
 
 
-def built_program(given: Path | None) -> Path:
-    """The program: the one given or of LENGTHWISE_PROGRAM, else that of the build, made up to date."""
+def built_program(given: Path | None, as_it_is: bool = False) -> Path:
+    """The program: the one given or of LENGTHWISE_PROGRAM, else that of the build, made up to date unless it is
+    wanted as it is and there."""
     named = given or os.environ.get("LENGTHWISE_PROGRAM")
     if named:
         if not Path(named).is_file():
             raise UserError(f"{named}: there is no such program")
         return Path(named).resolve()
+    if as_it_is and PROGRAM.is_file():
+        return PROGRAM
     for command in (["scripts/setup"], ["cmake", "--preset", "release"],
                     ["cmake", "--build", "--preset", "release", "--target", "lengthwise"]):
         outcome = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if outcome.returncode != 0:
             sys.stderr.write(outcome.stdout)
-            raise UserError(f"{' '.join(command)}: ended with exit code {outcome.returncode}")
+            raise UserError(f"{' '.join(command)}: ended with exit code {outcome.returncode}; --program takes one that is built")
     return PROGRAM
 
 

@@ -64,7 +64,7 @@ FINDINGS = [
             lambda rows: without_evidence(rows, "accuracy_without_evidence_anywhere"), at_most(0.25), quick=at_most(0.35)),
     finding("without the way to another noun, in the head that looks most, it answers as before",
             lambda rows: at_the_noun(rows, "accuracy_without_distractor", 64), at_least(0.98), quick=at_least(0.9)),
-    finding("and so it does without the noun in that head alone: other heads look there, too (accuracy)",
+    finding("and so it does without the noun in that head alone (accuracy)",
             lambda rows: at_the_noun(rows, "accuracy_without_evidence", 64), at_least(0.95), quick=at_least(0.5)),
     finding("Sinusoidal positions lose nouns that are as near as in training, once the text is longer (accuracy at 256)",
             lambda rows: accuracy(rows, "flash", 256, "3", "4", "8", "16", position="sinusoidal"), at_most(0.7)),
