@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from figures import (accuracy, comparison, depths, gradients, lengths, memory, overview, pareto, parts, removal, scaling,
+from figures import (accuracy, comparison, curves, depths, gradients, lengths, memory, overview, pareto, parts, removal, scaling,
                      settings)
 from figures.comparison import Parser, UserError
 from figures.paper import stem_of
@@ -23,10 +23,11 @@ NEEDS = {"scaling": "runs of at least two lengths", "decoding": "runs that decod
          "settings": "trained models that differ in a setting that is a number",
          "depths": "scores by depth, distance or shots, as passkey's", "contexts": "scores by bytes of context, as text's",
          "pareto": "at least two trained models with their cost", "memory": "models of two widths or more",
+         "curves": "validation curves of at most 12 models in each of 12 panels",
          "gradients": "gradients of models that differ in norm, residual stream or depth",
          "removal": "models scored with eval.removal"}
 # Draws the rows of the file themselves.
-OF_ROWS = {"memory": memory.draw, "gradients": gradients.draw, "removal": removal.draw}
+OF_ROWS = {"memory": memory.draw, "curves": curves.draw, "gradients": gradients.draw, "removal": removal.draw}
 
 
 def draw(arguments) -> list[Path]:

@@ -18,7 +18,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 PLOT = SCRIPTS / "plot.py"
 sys.path.insert(0, str(SCRIPTS))
 from checks import run_checks  # noqa: E402
-from figures import comparison, overview, scaling, settings  # noqa: E402
+from figures import comparison, curves, overview, scaling, settings  # noqa: E402
 from figures.paper import plt  # noqa: E402
 from figures.style import COLOURS, INK, MARKERS, STROKES, place  # noqa: E402
 
@@ -355,6 +355,24 @@ def draws_gradients_and_what_removals_show(results: Path, folder: Path) -> None:
         assert outcome.returncode == 2 and "has nothing to draw" in outcome.stderr, outcome.stderr
 
 
+def draws_training_curves(results: Path, folder: Path) -> None:
+    run = subprocess.run(
+        [Path(sys.argv[2]).resolve(), *"run --results r --task induction --length 16 --model.width 16 --model.heads 2 "
+         "--repeats 1 --threads 1 --train.steps 6 --train.batch 4 --train.evaluate_every 2 --eval.examples 20 --seed 1,2 "
+         "--train.examples 0,8,16 --model.dropout 0,0.1".split()],
+        cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    outcome = plot(folder / "r/sweep.h5", "--figure", "curves", "-o", folder / "x")
+    assert outcome.returncode == 0 and not outcome.stderr, outcome.stderr
+    said = words_of(folder / "x-curves.svg")
+    for text in ("examples default", "examples 8", "examples 16", "loss, nats"):
+        assert text in said, f"{text}: not in {said}"
+    assert said.count("dropout 0.1") == 3 and said.count("dropout 0") == 6, said
+    assert np.allclose(curves.smoothed(np.arange(1.0, 21)), [*np.arange(1, 9) / 2 + 0.5, *np.arange(5, 17)])
+    outcome = plot(results, "--figure", "curves", "-o", folder / "y")
+    assert outcome.returncode == 2 and "has nothing to draw" in outcome.stderr, outcome.stderr
+
+
 def refuses_wrong_files_in_one_line(results: Path, folder: Path) -> None:
     (folder / "words.h5").write_text("not HDF5")
     with h5py.File(folder / "other.h5", "w") as file:
@@ -380,7 +398,8 @@ def main() -> int:
              draws_parts_that_are_depths_and_contexts,
              leaves_out_learning_rates_that_were_not_chosen,
              the_overview_scores_by_the_chosen_rate_alone, lines_differ_in_grey_and_text_can_be_read,
-             draws_bytes_over_those_of_the_parameters, draws_gradients_and_what_removals_show, names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
+             draws_bytes_over_those_of_the_parameters, draws_gradients_and_what_removals_show, draws_training_curves,
+             names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
 
     def in_a_folder(test) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -36,6 +36,7 @@ def draw_panel(axes, data: dict, residual: np.ndarray, of_panel: np.ndarray, lay
     axes.set_yscale("log")
     axes.set_xticks(range(0, layers, max(1, layers // 8)))
     axes.set_xlabel("layer")
+    axes.set_ylabel("norm of its gradient")
     draw_grid(axes)
     label_ends(axes, ends)
 

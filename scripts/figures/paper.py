@@ -171,6 +171,7 @@ def heading(figure, found: dict, said: str) -> None:
     name = found.get("study") or Path(found["file"]).stem
     cpus, threads = (", ".join(found.get(key) or {"unknown": 0}) for key in ("cpus", "threads"))
     batching = ", ".join(dict.fromkeys(group.get("batching") or "" for group in found["groups"]))
+    batching = f"timed at {batching}" if batching else ""
     text = f"{cpus}, {threads} {'thread' if threads == '1' else 'threads'}{'; ' if batching else ''}{batching}; {said}"
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(text, max(40, int(width * 15)))
