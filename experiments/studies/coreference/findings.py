@@ -5,7 +5,7 @@ import itertools
 from reproduction import at_least, at_most, between, finding
 
 QUICK = ["--seed", "1", "--position", "rotary,alibi,sinusoidal,none", "--train.steps", "500", "--jobs", "2"]
-QUICK_MINUTES = 5
+QUICK_MINUTES = 4
 
 TRAINED = ("3", "4", "8", "16", "32")  # the octaves of the distances that rows of 64 have
 

@@ -3,7 +3,7 @@
 from reproduction import at_least, between, finding
 
 QUICK = ["--length", "64:1024:x2", "--seed", "1", "--repeats", "3"]
-QUICK_MINUTES = 2
+QUICK_MINUTES = 3
 
 PARALLEL = ["full", "flash"]  # steps of linear are short, and vary too much on two cores
 TOKENS = 16384  # of a full batch
