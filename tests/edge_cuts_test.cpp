@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "insight/attention_maps.h"
 #include "tests/gradient_check.h"
@@ -104,25 +106,23 @@ TEST(Evidence, IsTheWeightThatAHeadGivesItAndWhatIsLostWithoutIt) {
   }
 }
 
-// The share of labels at which the largest logit is still the whole model's.
-double share_kept(const std::vector<double>& logits, const std::vector<int32_t>& answers) {
-  double kept = 0;
-  for (size_t n = 0; n < answers.size(); ++n) {
-    const auto row = logits.begin() + static_cast<int64_t>(n) * 11;
-    kept += std::max_element(row, row + 11) - row == answers[n] ? 0.25 : 0;
+std::vector<int32_t> answers_of(const std::vector<double>& logits) {
+  std::vector<int32_t> answers;
+  for (auto row = logits.begin(); row != logits.end(); row += 11) {
+    answers.push_back(static_cast<int32_t>(std::max_element(row, row + 11) - row));
   }
-  return kept;
+  return answers;
 }
 
 TEST(Evidence, IsWhatIsAnsweredWithoutIt) {
   ModelSetup setup = model_of("flash");
   setup.model.residual = false;  // else every token answers with itself
-  const std::vector<double> whole = logits_of(setup);
-  std::vector<int32_t> answers;
-  for (size_t n = 0; n < kLabelled.size(); ++n) {
-    const auto row = whole.begin() + static_cast<int64_t>(n) * 11;
-    answers.push_back(static_cast<int32_t>(std::max_element(row, row + 11) - row));
-  }
+  const std::vector<int32_t> answers = answers_of(logits_of(setup));
+  const auto share_kept = [&](const std::vector<double>& logits) {
+    const std::vector<int32_t> now = answers_of(logits);
+    return std::inner_product(now.begin(), now.end(), answers.begin(), 0.0, std::plus(),
+                              [](int32_t a, int32_t b) { return a == b ? 0.25 : 0.0; });
+  };
   const LabelledTokens rows = {kTokens, kBatch, kLength, kLabelled, answers};
   const std::vector<int64_t> evidence = {1, 3, 6, 9}, distractors = {0, 4, 7, 8};
   std::vector<Edge> to_evidence, to_distractors;
@@ -133,12 +133,12 @@ TEST(Evidence, IsWhatIsAnsweredWithoutIt) {
   const Evidence found =
       evidence_of(Transformer(setup, ParameterSet(3)), rows, evidence, distractors);
   EXPECT_EQ(found.accuracy, 1);
-  EXPECT_EQ(found.accuracy_without, share_kept(cut_logits(setup, to_evidence), answers));
+  EXPECT_EQ(found.accuracy_without, share_kept(cut_logits(setup, to_evidence)));
   EXPECT_LT(found.accuracy_without, 1);
   bool differ = false;
   for (const HeadEvidence& head : found.heads) {
     const auto kept = [&](const std::vector<Edge>& edges) {
-      return share_kept(cut_logits(setup, edges, head.layer, head.head), answers);
+      return share_kept(cut_logits(setup, edges, head.layer, head.head));
     };
     EXPECT_EQ(head.accuracy_without, kept(to_evidence));
     EXPECT_EQ(head.accuracy_without_distractor, kept(to_distractors));

@@ -206,19 +206,20 @@ def words_of(drawing: Path) -> str:
     return " ".join(re.sub("<[^>]+>", " ", drawing.read_text()).split())
 
 
+def swept(folder: Path, options: str) -> Path:
+    outcome = subprocess.run([sys.argv[2], "run", "--results", folder, *options.split()], capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr
+    return folder / "sweep.h5"
+
+
 @cache
 def recall_sweep() -> Path:
     """Windows of 8 and 16 beside full attention, three seeds, scored in three cells at two lengths."""
-    folder = Path(kept.name)
-    outcome = subprocess.run(
-        [sys.argv[2], "run", "--results", folder / "recall", "--attention",
-         "short_conv+full,short_conv+windowed", "--attention.windowed.window", "8,16", "--position",
-         "none", "--task", "mqar", "--task.mqar.vocabulary", "128", "--task.mqar.train_cells", "64x8",
-         "--task.mqar.test_cells", "32x4+64x4+64x8", "--length", "64", "--model.width", "16",
-         "--model.heads", "1", "--train.steps", "20", "--train.batch", "8", "--eval.lengths", "32+64",
-         "--eval.examples", "20", "--seed", "0,1,2", "--repeats", "1"], capture_output=True, text=True)
-    assert outcome.returncode == 0, outcome.stderr
-    return folder / "recall" / "sweep.h5"
+    return swept(Path(kept.name) / "recall",
+                 "--attention short_conv+full,short_conv+windowed --attention.windowed.window 8,16 --position none "
+                 "--task mqar --task.mqar.vocabulary 128 --task.mqar.train_cells 64x8 --task.mqar.test_cells 32x4+64x4+64x8 "
+                 "--length 64 --model.width 16 --model.heads 1 --train.steps 20 --train.batch 8 --eval.lengths 32+64 "
+                 "--eval.examples 20 --seed 0,1,2 --repeats 1")
 
 
 def draws_scores_against_settings_and_lengths(results: Path, folder: Path) -> None:
@@ -335,14 +336,11 @@ def names_a_figure_that_has_no_data(results: Path, folder: Path) -> None:
 
 
 def draws_gradients_and_what_removals_show(results: Path, folder: Path) -> None:
-    run = subprocess.run(
-        [Path(sys.argv[2]).resolve(), *"run --results r --task induction --length 16 --model.width 16 --model.heads 2 "
-         "--repeats 1 --threads 1 --train.steps 5 --train.batch 4 --eval.examples 20 --eval.removal true "
-         "--model.layers 2,3 --model.norm pre,none --model.residual true,false".split()],
-        cwd=folder, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    models = swept(folder / "r", "--task induction --length 16 --model.width 16 --model.heads 2 "
+                   "--repeats 1 --threads 1 --train.steps 5 --train.batch 4 --eval.examples 20 --eval.removal true "
+                   "--model.layers 2,3 --model.norm pre,none --model.residual true,false")
     for figure in ("gradients", "removal"):
-        outcome = plot(folder / "r/sweep.h5", "--figure", figure, "-o", folder / "x")
+        outcome = plot(models, "--figure", figure, "-o", folder / "x")
         assert outcome.returncode == 0 and not outcome.stderr, outcome.stderr
     gradients = words_of(folder / "x-gradients.svg")
     for text in ("2 layers", "3 layers", "pre", "pre, no residual", "no norm", "no norm, no residual"):
@@ -356,13 +354,10 @@ def draws_gradients_and_what_removals_show(results: Path, folder: Path) -> None:
 
 
 def draws_training_curves(results: Path, folder: Path) -> None:
-    run = subprocess.run(
-        [Path(sys.argv[2]).resolve(), *"run --results r --task induction --length 16 --model.width 16 --model.heads 2 "
-         "--repeats 1 --threads 1 --train.steps 6 --train.batch 4 --train.evaluate_every 2 --eval.examples 20 --seed 1,2 "
-         "--train.examples 0,8,16 --model.dropout 0,0.1".split()],
-        cwd=folder, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    outcome = plot(folder / "r/sweep.h5", "--figure", "curves", "-o", folder / "x")
+    models = swept(folder / "r", "--task induction --length 16 --model.width 16 --model.heads 2 "
+                   "--repeats 1 --threads 1 --train.steps 6 --train.batch 4 --train.evaluate_every 2 --eval.examples 20 "
+                   "--seed 1,2 --train.examples 0,8,16 --model.dropout 0,0.1")
+    outcome = plot(models, "--figure", "curves", "-o", folder / "x")
     assert outcome.returncode == 0 and not outcome.stderr, outcome.stderr
     said = words_of(folder / "x-curves.svg")
     for text in ("examples default", "examples 8", "examples 16", "loss, nats"):

@@ -5,28 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
+from figures.models import mean_over_seeds, varying
 from figures.overview import OK
 from figures.paper import draw_grid, draw_title, label_ends, look, panels, save
-from figures.removal import OF_ONE, mean_over_seeds
-from figures.sweep_config import settings_of
+from figures.sweep_config import NAMES, settings_of
 
 MOST_PANELS, MOST_LINES = 12, 12
 SMOOTHED_POINTS = 9
 
 
-def varying_keys(configs: list[dict]) -> list[str]:
-    """Keys but the seed in which the runs differ, the one of most values first; of two alike the later in the config."""
-    values: dict[str, set] = {}
-    for key in dict.fromkeys(key for config in configs for key in config if key != "seed"):
-        values[key] = {config.get(key) for config in configs} - ({None} if key.startswith(OF_ONE) else set())
-    keys = [key for key, found in values.items() if len(found) > 1]
-    return sorted(keys, key=lambda key: -len(values[key]))
-
-
 def said(config: dict, key: str) -> str:
     """A newer key that a config lacks says nothing."""
     value = config.get(key)
-    if key in ("attention", "position", "task"):
+    if key in NAMES:
         return value or ""
     return f"{key.rsplit('.', 1)[-1].replace('_', ' ')} {value if value is not None else 'default'}"
 
@@ -65,7 +56,8 @@ def draw(data: dict, stem: Path) -> list[Path] | None:
         return None
     rows = [int(row) for row in np.flatnonzero(data["status"] == OK) if np.isfinite(data["curve_validation_loss"][row]).any()]
     configs = {row: settings_of(data["config"][row]) for row in rows}
-    keys = varying_keys(list(configs.values()))
+    values = varying(list(configs.values()))
+    keys = sorted(values, key=lambda key: -len(values[key]))
     if not rows or not keys:
         return None
     by_panel: dict[str, dict[str, list[int]]] = {}

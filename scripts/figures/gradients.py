@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from figures.models import mean_over_seeds, models_of
 from figures.overview import OK
 from figures.paper import draw_grid, draw_title, label_ends, look, panels, save
-from figures.removal import models_of
 from figures.sweep_config import settings_of
 
 # What a model has not learned from yet.
@@ -24,10 +24,7 @@ def draw_panel(axes, data: dict, residual: np.ndarray, of_panel: np.ndarray, lay
             if not rows.size or not np.isfinite(rows).any():
                 continue
             # A gradient of 0 has no place on this axis.
-            sizes = np.where(rows > 0, rows, np.nan)
-            there = np.isfinite(sizes).any(axis=0)
-            middle = np.full(layers, np.nan)
-            middle[there] = np.exp(np.nanmean(np.log(sizes[:, there]), axis=0))
+            middle = np.exp(mean_over_seeds(np.log(np.where(rows > 0, rows, np.nan))))
             axes.plot(range(layers), middle, color=colour, linestyle=stroke, marker=marker, markeredgecolor="white",
                       markeredgewidth=0.5)
             said = "no norm" if norm == "none" else norm
@@ -53,14 +50,13 @@ def draw(data: dict, stem: Path) -> list[Path] | None:
     depths = sorted(set(int(layers) for layers in data["layers"][ok] if layers > 1))
     if not depths:
         return None
-    others = models_of(data, {"seed", "model.layers", "model.norm", "model.residual", *OF_TRAINING})
-    shared = set.intersection(*(set(said.split(", ")) for said in others))
+    others = models_of(data, {"seed", "model.layers", "model.norm", "model.residual", *OF_TRAINING}, always=())
     figure, grid = panels(len(others), len(depths), 4.6, 2.6 if len(others) > 1 else 3.4)
     for line, (said, rows) in zip(np.reshape(grid, (len(others), len(depths))), others.items()):
         of_line = np.isin(np.arange(len(ok)), rows)
         for axes, layers in zip(line, depths):
             draw_panel(axes, data, residual, of_line & (data["layers"] == layers), layers)
-            own = [word.replace("_", " ").replace("=", " ") for word in said.split(", ") if word not in shared]
-            axes.set_title(", ".join([f"{layers} layers", *own]), pad=8)
+            own = said.replace("_", " ").replace("=", " ")
+            axes.set_title(", ".join(filter(None, [f"{layers} layers", own])), pad=8)
     draw_title(figure, "Gradient of each layer before training")
     return save(figure, stem)

@@ -5,35 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from figures.overview import OK
+from figures.models import mean_over_seeds, models_of
 from figures.paper import draw_grid, draw_title, label_ends, look, panels, save
-from figures.sweep_config import NAMES, settings_of
-
-
-OF_ONE = ("task.", "attention.", "position.")
-
-
-def models_of(data: dict, ignored: frozenset | set = frozenset({"seed"})) -> dict[str, list[int]]:
-    """The rows of each model, by what tells it from the others: runs that differ in what is ignored alone."""
-    rows = [int(row) for row in np.flatnonzero(data["status"] == OK)]
-    configs = {row: settings_of(data["config"][row]) for row in rows}
-    keys = dict.fromkeys(key for config in configs.values() for key in config if key not in ignored)
-    values = {key: {config.get(key) for config in configs.values()} for key in keys}
-    # What is an option of one task alone does not tell it from itself.
-    varying = [key for key in keys if len(values[key] - ({None} if key.startswith(OF_ONE) else set())) > 1]
-    models: dict[str, list[int]] = {}
-    for row, config in configs.items():
-        said = [config[key] if key in NAMES else f"{key.removeprefix('model.')}={config[key]}"
-                for key in dict.fromkeys(["attention", "task", *varying]) if key in config]
-        models.setdefault(", ".join(said), []).append(row)
-    return models
-
-
-def mean_over_seeds(values: np.ndarray) -> np.ndarray:
-    """Of the seeds that have any; NaN where none has."""
-    there = np.isfinite(values)
-    sums = np.where(there, values, 0).sum(axis=0)
-    return np.divide(sums, there.sum(axis=0), out=np.full(sums.shape, np.nan), where=there.any(axis=0))
 
 
 def draw_panel(axes, data: dict, model: str, rows: list[int]) -> None:

@@ -46,7 +46,8 @@ KINDS = (
     Kind("FLOPs, exponentials", ".*_(flops|exponentials)"),
     Kind("bytes", ".*_bytes"),
     Kind("solved", "solved", is_relative=False),
-    Kind("accuracy", "(part_|untuned_|evidence_)?(accuracy|exact_match)|accuracy_without_.*", Tolerance(absolute=0.01), is_relative=False, of_training=True),
+    Kind("accuracy", "(part_|untuned_|evidence_)?(accuracy|exact_match)|accuracy_without_.*", Tolerance(absolute=0.01),
+         is_relative=False, of_training=True),
     Kind("loss", "(part_|untuned_)?(loss|bits_per_byte)", Tolerance(relative=0.01), of_training=True),
     Kind("training curves", "curve_.*|train_steps", Tolerance(relative=0.01), of_training=True),
     Kind("what heads, maps and positions are", "(evidence|distractor)_weight|(attention|removal|map|position)_.*|copying_share|"

@@ -33,7 +33,8 @@ def built_program(given: Path | None, as_it_is: bool = False) -> Path:
         outcome = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if outcome.returncode != 0:
             sys.stderr.write(outcome.stdout)
-            raise UserError(f"{' '.join(command)}: ended with exit code {outcome.returncode}; --program takes one that is built")
+            raise UserError(f"{' '.join(command)}: ended with exit code {outcome.returncode}; "
+                            "--program takes one that is built")
     return PROGRAM
 
 

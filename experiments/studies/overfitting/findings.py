@@ -10,16 +10,19 @@ REMEDIES = {"dropout": {"model.dropout": "0.2"}, "weight decay": {"train.weight_
             "label smoothing": {"train.label_smoothing": "0.1"}}
 
 
+def lines(examples, remedy=None):
+    keys = PLAIN | {"train.examples": "" if examples == 0 else examples} | REMEDIES.get(remedy, {})
+    return [f"{key} = {value}" for key, value in keys.items()]
+
+
 def validation(rows, examples, remedy=None, end="last"):
     """Nats; of 0 examples: of fresh ones in every step. With end="least" of the lowest point of the curve, which is
     chosen on what it says."""
-    lines = PLAIN | {"train.examples": "" if examples == 0 else examples} | REMEDIES.get(remedy, {})
-    return rows.curve("curve_validation_loss", end, *(f"{key} = {value}" for key, value in lines.items()))
+    return rows.curve("curve_validation_loss", end, *lines(examples, remedy))
 
 
 def training(rows, examples):
-    lines = PLAIN | {"train.examples": "" if examples == 0 else examples}
-    return rows.curve("curve_training_loss", "last", *(f"{key} = {value}" for key, value in lines.items()))
+    return rows.curve("curve_training_loss", "last", *lines(examples))
 
 
 def remedies(rows):

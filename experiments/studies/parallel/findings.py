@@ -7,13 +7,11 @@ QUICK_MINUTES = 3
 
 PARALLEL = ["full", "flash"]  # steps of linear are short, and vary too much on two cores
 TOKENS = 16384  # of a full batch
+MIXING = ("attention", "projections")  # the input's product is in gru's attention, and flash's projections beside it
 
 
 def rows_of(rows, many):
     return rows.only(f"batch_tokens = {TOKENS}") if many else rows.only(batch=1)
-
-
-MIXING = ("attention", "projections")  # the input's product is in gru's attention, and flash's projections beside it
 
 
 def seconds(rows, attention, length, threads, many=False, scopes=()):
