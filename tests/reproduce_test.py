@@ -310,6 +310,9 @@ def a_lost_run_is_not_left_out_of_a_mean(repository: Repository) -> None:
     assert "cannot be judged (" in said and "with attention=linear, trained did not end ok" in said, said
     rows = Rows(read_results(repository.results), repository.results)
     assert rows.lost() == rows.lost("seed = 2", attention="linear") == 1 and rows.lost(attention="full") == 0
+    untrained = at_run(repository.results, lambda config: config.replace("train.steps = 3\n", "train.steps = 0\n"))
+    file = repository.altered(config=untrained)
+    assert Rows(read_results(file), file).score("bits_per_byte", attention="linear") > 0, "it was not to be trained"
 
 
 def a_score_is_of_the_chosen_learning_rate(repository: Repository) -> None:

@@ -1,5 +1,6 @@
 """The rows of a results file, as a finding asks for them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +36,33 @@ def is_number(text: str) -> bool:
     return True
 
 
-def selected(data: xarray.Dataset, configs: list[dict], settings: tuple[str, ...], names: dict) -> np.ndarray:
-    """Of which rows all this is true, as `Rows.only` has it."""
-    keep = np.ones(len(configs), bool)
-    for name, value in names.items():
-        keep &= data[name].values == value
-    for line in settings:
-        key, _, value = (part.strip() for part in line.partition("="))
-        keep &= np.array([run.get(key, "") == value for run in configs], bool)
-    return keep
+@dataclass(frozen=True)
+class Runs:
+    """Some of a file's rows, and the settings that each of them ran with."""
+
+    data: xarray.Dataset
+    settings: list[dict]
+
+    def __len__(self) -> int:
+        return len(self.settings)
+
+    def matching(self, settings: tuple[str, ...], names: dict) -> np.ndarray:
+        """Of which rows all this is true, as `Rows.only` has it."""
+        keep = np.ones(len(self), bool)
+        for name, value in names.items():
+            keep &= self.data[name].values == value
+        for line in settings:
+            key, _, value = (part.strip() for part in line.partition("="))
+            keep &= self.all_of(key, lambda found, value=value: found == value)
+        return keep
+
+    def all_of(self, key: str, holds) -> np.ndarray:
+        """Of which rows `holds` is true of the value of a setting."""
+        return np.array([holds(run.get(key, "")) for run in self.settings], bool)
+
+    def where(self, keep: np.ndarray) -> "Runs":
+        chosen = np.flatnonzero(keep)
+        return Runs(self.data.isel(run=chosen), [self.settings[run] for run in chosen])
 
 
 class Rows:
@@ -56,30 +75,28 @@ class Rows:
 
     def __init__(self, data: xarray.Dataset, file: Path, program: Path | None = None):
         self.file, self.program = file, program
+        everything = Runs(data, [settings_of(str(config)) for config in data["config"].values])
         ok = data["status"].values == OK
-        self._data, self._lost_data = (data.isel(run=np.flatnonzero(of)) for of in (ok, ~ok))
-        self._settings, self._lost = ([settings_of(str(config)) for config in of["config"].values]
-                                      for of in (self._data, self._lost_data))
+        self._ok, self._lost = everything.where(ok), everything.where(~ok)
         self._what = "any setting"
         self._compared: dict = {}  # shared by all that are selected from this
 
     def only(self, *settings: str, **names) -> "Rows":
         """The rows of which all this is true; CannotJudge where there are none."""
         for name in names:
-            if name not in self._data or self._data[name].dims != ("run",):
+            if name not in self._ok.data or self._ok.data[name].dims != ("run",):
                 raise CannotJudge(f"{self.file} has no column '{name}' with one value a run")
-        keep, lost = (selected(*of, settings, names) for of in
-                      ((self._data, self._settings), (self._lost_data, self._lost)))
-        return self._of(keep, ", ".join([*settings, *(f"{k}={v}" for k, v in names.items())]), lost)
+        return self._of(self._ok.matching(settings, names), self._lost.matching(settings, names),
+                        ", ".join([*settings, *(f"{k}={v}" for k, v in names.items())]))
 
     def lost(self, *settings: str, **names) -> int:
         """How many of the runs of which all this is true did not end ok."""
-        return int(selected(self._lost_data, self._lost, settings, names).sum())
+        return int(self._lost.matching(settings, names).sum())
 
     @property
     def lengths(self) -> list[int]:
         """Of the runs, rising."""
-        return sorted({int(length) for length in self._data["length"].values})
+        return sorted({int(length) for length in self._ok.data["length"].values})
 
     @property
     def longest(self) -> int:
@@ -87,18 +104,18 @@ class Rows:
 
     def values(self, key: str) -> list[str]:
         """Of a setting, as they stand in the config: numbers in their order, then words."""
-        found = {run[key] for run in self._settings if key in run}
+        found = {run[key] for run in self._ok.settings if key in run}
         return sorted(found, key=lambda value: (not is_number(value), float(value) if is_number(value) else 0, value))
 
     def number(self, column: str, *settings: str, **names) -> float:
         """A column's mean over the rows; of seconds the median, over repeats and then over rows. Places in
         the column are named, too: scope="attention", tag="activations", test_length=512, part="pairs=8",
         context=2; it is summed over scopes and tags that are not. What is absent is left out."""
-        if column not in self._data:
+        if column not in self._ok.data:
             raise CannotJudge(f"{self.file} has no column '{column}'")
-        places = {name: names.pop(name) for name in self._data[column].dims if name in names}
+        places = {name: names.pop(name) for name in self._ok.data[column].dims if name in names}
         rows = self.only(*settings, **names)._whole()
-        values = rows._data[column]
+        values = rows._ok.data[column]
         for dimension, wanted in places.items():
             if wanted not in values[dimension].values:
                 raise CannotJudge(f"{self.file} has no {dimension} {wanted}")
@@ -116,7 +133,7 @@ class Rows:
 
     def curve(self, column: str, end: str, *settings: str, **names) -> float:
         """The "last" or the "least" value of a training curve (curve_validation_loss ...): the mean over the rows."""
-        values = self.only(*settings, **names)._whole()._data[column].values
+        values = self.only(*settings, **names)._whole()._ok.data[column].values
         ends = {"last": lambda curve: curve[-1], "least": min}[end]
         return float(np.mean([ends(curve[~np.isnan(curve)]) for curve in values]))
 
@@ -127,7 +144,7 @@ class Rows:
         places = {"part": names.pop("part")} if "part" in names else {}
         rows = self.only(*settings, **names).trained()
         if test_length is None:
-            trained_at = sorted({int(length) for length in rows._data["train_length"].values})
+            trained_at = sorted({int(length) for length in rows._ok.data["train_length"].values})
             if len(trained_at) > 1:
                 raise CannotJudge(f"rows with {rows._what} are trained at {trained_at}, expected a test_length")
             test_length = trained_at[0]
@@ -135,14 +152,15 @@ class Rows:
 
     def trained(self) -> "Rows":
         """The runs that were trained, with the learning rate that was chosen for their model."""
-        rows = self._of(self._data["train_length"].values > 0, f"{self._what}, trained")
-        rates = {run.get("train.learning_rate") for run in rows._settings}
+        rows = self._of(self._ok.data["train_length"].values > 0,
+                        self._lost.all_of("train.steps", lambda steps: steps not in ("", "0")), f"{self._what}, trained")
+        rates = {run.get("train.learning_rate") for run in rows._ok.settings}
         if len(rates) == 1:
             return rows
-        chosen = np.array([rows._is_chosen(run) for run in range(len(rows._settings))])
-        rates = {run.get("train.learning_rate") for run, keep in zip(rows._settings, chosen) if keep}
-        return rows._of(chosen, f"{rows._what}, its learning rate chosen",
-                        np.array([run.get("train.learning_rate") in rates for run in rows._lost], bool))
+        chosen = np.array([rows._is_chosen(run) for run in range(len(rows._ok))])
+        rates = {run.get("train.learning_rate") for run, keep in zip(rows._ok.settings, chosen) if keep}
+        return rows._of(chosen, rows._lost.all_of("train.learning_rate", lambda rate: rate in rates),
+                        f"{rows._what}, its learning rate chosen")
 
     def exponent(self, quantity: str, **names) -> float:
         """The exponent of a quantity of `lengthwise compare --json` (training_step_attention_flops,
@@ -170,24 +188,22 @@ class Rows:
 
     def _whole(self) -> "Rows":
         if self._lost:
-            raise CannotJudge(f"{len(self._lost)} of {len(self._lost) + len(self._settings)} rows with {self._what} "
+            raise CannotJudge(f"{len(self._lost)} of {len(self._lost) + len(self._ok)} rows with {self._what} "
                               "did not end ok")
         return self
 
-    def _of(self, keep: np.ndarray, what: str, lost: np.ndarray | None = None) -> "Rows":
-        if not keep.any():
-            raise CannotJudge(f"{self.file} has no rows with {what or self._what}")
+    def _of(self, ok: np.ndarray, lost: np.ndarray, what: str) -> "Rows":
+        what = what or self._what
+        if not ok.any():
+            raise CannotJudge(f"{self.file} has no rows with {what}")
         part = object.__new__(Rows)
-        part.file, part.program, part._compared = self.file, self.program, self._compared
-        kept, left = np.flatnonzero(keep), np.flatnonzero(np.ones(len(self._lost), bool) if lost is None else lost)
-        part._data, part._lost_data = self._data.isel(run=kept), self._lost_data.isel(run=left)
-        part._settings, part._lost = [self._settings[run] for run in kept], [self._lost[run] for run in left]
-        part._what = what or self._what
+        part.file, part.program, part._compared, part._what = self.file, self.program, self._compared, what
+        part._ok, part._lost = self._ok.where(ok), self._lost.where(lost)
         return part
 
     def _is_chosen(self, run: int) -> bool:
         """Whether a line of scores that `compare` chose holds this run."""
-        row, settings = self._data.isel(run=run), self._settings[run]
+        row, settings = self._ok.data.isel(run=run), self._ok.settings[run]
         groups = {group["label"]: group for group in self.comparison["groups"]}
         for line in self.comparison["scores"]:
             group = groups[line["group"]]
