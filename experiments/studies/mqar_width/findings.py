@@ -1,4 +1,4 @@
-"""What the mqar_width study must find, not yet run; scripts/reproduce judges it."""
+"""What the mqar_width study found; scripts/reproduce judges it."""
 
 from reproduction import at_least, at_most, finding
 
