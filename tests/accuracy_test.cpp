@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "experiments/analysis/accuracy_report.h"
 #include "experiments/analysis/pareto.h"
 
 namespace lengthwise {
@@ -203,6 +204,22 @@ TEST(Paired, ComparesTheSameSeedsAlone) {
   EXPECT_NEAR(pairs[0].difference, -0.3, 1e-12);
   // Student's t with 1 degree of freedom, 12.7062, times 0.1414214 / sqrt(2)
   EXPECT_NEAR(pairs[0].interval.low, -0.3 - 12.7062 * 0.1, 1e-4);
+}
+
+TEST(Paired, SaysAPairOnceWhereEachIsTheOthersReference) {
+  Comparison comparison;
+  for (const std::string variant : {"windowed", "linear"}) {
+    comparison.scores.push_back(
+        lines_of({trained(1, {{64, 0.9}}, variant), trained(2, {{64, 0.8}}, variant)})[0]);
+    comparison.scores.back().label = variant;
+  }
+  comparison.scores[1].group = 1;
+  comparison.groups.resize(2);
+  comparison.paired_differences = paired_differences(comparison.scores, {"windowed", "linear"});
+  ASSERT_EQ(comparison.paired_differences.size(), 2U) << "one in each order";
+  const std::string text = accuracy_text(comparison);
+  EXPECT_THAT(text, HasSubstr("linear - windowed"));
+  EXPECT_THAT(text, Not(HasSubstr("windowed - linear")));
 }
 
 TEST(Pareto, ADearerAndWorseModelIsOnNoFront) {

@@ -204,7 +204,7 @@ std::string rates_left_out(const Comparison& comparison) {
              : fmt::format("({} lines of learning rates that were not chosen: --json)\n", others);
 }
 
-// Those of one pair in a row; only where there are seeds enough for an interval.
+// Those of one pair in a row, once; only where there are seeds enough for an interval.
 std::string paired_table(const Comparison& comparison, Score score) {
   std::set<int64_t> tested;
   std::map<std::pair<size_t, size_t>, std::map<int64_t, const PairedDifference*>> pairs;
@@ -219,6 +219,8 @@ std::string paired_table(const Comparison& comparison, Score score) {
     for (const int64_t length : lengths) header.push_back(std::to_string(length));
     Rows rows = {header, {"-"}};
     for (const auto& [lines, by_length] : pairs) {
+      const bool stands_reversed = pairs.contains({lines.second, lines.first});
+      if (stands_reversed && lines.second < lines.first) continue;
       std::vector<std::string> row = {fmt::format("{} - {}", comparison.scores[lines.second].label,
                                                   comparison.scores[lines.first].label)};
       for (const int64_t length : lengths) {
