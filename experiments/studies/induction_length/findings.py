@@ -1,4 +1,4 @@
-"""What the induction_length study must find, not yet run; scripts/reproduce judges it."""
+"""What the induction_length study found; scripts/reproduce judges it."""
 
 from reproduction import at_least, at_most, finding
 
@@ -23,4 +23,6 @@ FINDINGS = [
     finding("and from 16 times on they guess (chance is 0.067)",
             lambda rows: accuracy(rows, "sinusoidal", 16), at_most(0.12), quick=at_most(0.2)),
     finding("Rotary positions fail at four times the length", lambda rows: accuracy(rows, "rotary", 4), at_most(0.9)),
+    finding("alibi names it at sixteen times the length", lambda rows: accuracy(rows, "alibi", 16), at_least(0.98),
+            quick=at_least(0.9)),
 ]
