@@ -53,12 +53,12 @@ class Runs:
             keep &= self.data[name].values == value
         for line in settings:
             key, _, value = (part.strip() for part in line.partition("="))
-            keep &= self.all_of(key, lambda found, value=value: found == value)
+            keep &= self.with_setting(key, value)
         return keep
 
-    def all_of(self, key: str, holds) -> np.ndarray:
-        """Of which rows `holds` is true of the value of a setting."""
-        return np.array([holds(run.get(key, "")) for run in self.settings], bool)
+    def with_setting(self, key: str, *values: str) -> np.ndarray:
+        """Of which rows a setting, "" where the config lacks it, is one of these."""
+        return np.array([run.get(key, "") in values for run in self.settings], bool)
 
     def where(self, keep: np.ndarray) -> "Runs":
         chosen = np.flatnonzero(keep)
@@ -153,13 +153,12 @@ class Rows:
     def trained(self) -> "Rows":
         """The runs that were trained, with the learning rate that was chosen for their model."""
         rows = self._of(self._ok.data["train_length"].values > 0,
-                        self._lost.all_of("train.steps", lambda steps: steps not in ("", "0")), f"{self._what}, trained")
-        rates = {run.get("train.learning_rate") for run in rows._ok.settings}
-        if len(rates) == 1:
+                        ~self._lost.with_setting("train.steps", "", "0"), f"{self._what}, trained")
+        if len(rows.values("train.learning_rate")) < 2:
             return rows
         chosen = np.array([rows._is_chosen(run) for run in range(len(rows._ok))])
-        rates = {run.get("train.learning_rate") for run, keep in zip(rows._ok.settings, chosen) if keep}
-        return rows._of(chosen, rows._lost.all_of("train.learning_rate", lambda rate: rate in rates),
+        rates = {run.get("train.learning_rate", "") for run in rows._ok.where(chosen).settings}
+        return rows._of(chosen, rows._lost.with_setting("train.learning_rate", *rates),
                         f"{rows._what}, its learning rate chosen")
 
     def exponent(self, quantity: str, **names) -> float:

@@ -61,7 +61,7 @@ FINDINGS = [
     finding("and at one that does not agree it does not (weight that it gives the other)",
             lambda rows: at_the_noun(rows, "distractor_weight", 64), at_most(0.05), quick=at_most(0.1)),
     finding("Without the way from the pronoun to its noun, in all heads, the model guesses within the class (accuracy; 1 in 6)",
-            lambda rows: without_evidence(rows), at_most(0.25), quick=at_most(0.35)),
+            without_evidence, at_most(0.25), quick=at_most(0.35)),
     finding("without the way to another noun, in the head that looks most, it answers as before",
             lambda rows: at_the_noun(rows, "accuracy_without_distractor", 64), at_least(0.98), quick=at_least(0.9)),
     finding("and so it does without the noun in that head alone (accuracy)",
