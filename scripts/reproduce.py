@@ -4,6 +4,7 @@ Exit codes: 0 all agrees and every finding holds, 1 not, 2 wrong use, 75 stopped
 """
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from reproduction.running import INTERRUPTED, Stopped, built_program, prepare_fo
 from reproduction.study import Findings, Study, all_studies, find_study, load_findings
 from reproduction.telling import minutes_text, tell_comparison, tell_end, tell_finding
 
+LISTED_CORES = 2  # --list says how long a study takes on so many
 AGREES, DISAGREES, WRONG_USE = 0, 1, 2
 
 
@@ -25,10 +27,15 @@ def shown(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+def side_by_side(said: Findings) -> list[str]:
+    return ["--jobs", str(len(os.sched_getaffinity(0)))] if said.one_a_core else []
+
+
 def rerun(study: Study, said: Findings, program: Path, arguments) -> Path:
     folder = study.rerun_folder(arguments.quick)
     prepare_folder(folder, arguments.again)
-    file, stale = run_study(study, program, folder, said.quick if arguments.quick else [])
+    overlaid = [*(said.quick if arguments.quick else []), *side_by_side(said)]
+    file, stale = run_study(study, program, folder, overlaid)
     if stale:
         print(f"{stale} rows were there from another commit: --again runs them, too")
     return file
@@ -67,19 +74,19 @@ def reproduce(study: Study, arguments) -> int:
     return DISAGREES if reasons else AGREES
 
 
-def recorded_seconds(study: Study) -> float | None:
-    """What the rows in results/ took to run."""
+def recorded_seconds(study: Study, cores: int) -> float | None:
+    """What the rows in results/ took to run, so many side by side."""
     if not study.results.is_file():
         return None
     data = read_results(study.results)
-    return float(data["run_seconds"].sum()) if "run_seconds" in data else None
+    return float(data["run_seconds"].sum()) / cores if "run_seconds" in data else None
 
 
 def list_studies(root: Path) -> int:
     print(f"{'study':22}{'findings':>9}{'takes':>11}{'--quick':>11}")
     for study in all_studies(root):
-        full = recorded_seconds(study)
         said = load_findings(study) if study.findings.is_file() else None
+        full = recorded_seconds(study, LISTED_CORES if said and said.one_a_core else 1)
         print(f"{study.name:22}{len(said.findings) if said else 'none':>9}"
               f"{minutes_text(full) if full is not None else '?':>11}"
               f"{minutes_text(60 * said.quick_minutes) if said else '':>11}".rstrip())

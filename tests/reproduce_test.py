@@ -1,6 +1,7 @@
 """Runs scripts/reproduce.py on a tiny study, on altered results and on wrong input: reproduce_test.py PROGRAM"""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -303,6 +304,14 @@ def the_quick_version_has_its_own_bounds(repository: Repository) -> None:
     assert "left out, as without findings.py: begun" in said and "== begun" not in said, said
 
 
+def runs_go_side_by_side_where_nothing_is_timed(repository: Repository) -> None:
+    repository.findings(FINDINGS + "ONE_RUN_A_CORE = True\n")
+    repository.reproduce("tiny", "--quick", exit_code=0)
+    [file] = (repository.root / "results" / "reproduce" / "tiny-quick").glob("*.h5")
+    ran = read_results(file)
+    assert ran["machine_shared"].astype(bool).all() == (len(os.sched_getaffinity(0)) > 1), "marked by --jobs"
+
+
 def a_lost_run_is_not_left_out_of_a_mean(repository: Repository) -> None:
     repository.findings(FINDINGS)
     shutil.copy(repository.altered(status=at_run(repository.results, lambda _: 4)), repository.results)
@@ -359,6 +368,7 @@ def wrong_use_is_one_line(repository: Repository) -> None:
     for text, expected in [("FINDINGS = []\nQUICK = []", "found no FINDINGS"),
                            (FINDINGS.replace("QUICK =", "SLOW ="), "found no QUICK, expected"),
                            (FINDINGS.replace("QUICK_MINUTES", "MINUTES"), "found no QUICK_MINUTES"),
+                           (FINDINGS + "ONE_RUN_A_CORE = 2", "found ONE_RUN_A_CORE = 2, expected True or False"),
                            ("\n\nFINDINGS = [finding(]", "findings.py:3: "),
                            ("\nFINDINGS = [finding()]", "findings.py:2: name 'finding' is not defined"),
                            (FINDINGS.replace("between(6, 10)", "6"), "bound: found 6, expected"),
@@ -392,9 +402,9 @@ def main() -> int:
              curves_may_be_of_different_lengths, scratch_memory_is_of_the_threads,
              rows_of_another_version_are_paired_by_settings, findings_are_judged,
              lengths_at_which_a_level_is_passed, the_quick_version_has_its_own_bounds,
-             a_lost_run_is_not_left_out_of_a_mean, a_score_is_of_the_chosen_learning_rate,
-             a_signal_leaves_a_run_to_go_on_with, wrong_use_is_one_line,
-             the_studies_of_this_repository_have_findings]
+             runs_go_side_by_side_where_nothing_is_timed, a_lost_run_is_not_left_out_of_a_mean,
+             a_score_is_of_the_chosen_learning_rate, a_signal_leaves_a_run_to_go_on_with,
+             wrong_use_is_one_line, the_studies_of_this_repository_have_findings]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tiny.ini").write_text(SWEEP)
         results = sweep(Path(folder) / "tiny.ini", results=Path(folder) / "results")

@@ -43,6 +43,7 @@ class Findings:
     findings: list[Finding]
     quick: list[str]  # arguments laid over sweep.ini
     quick_minutes: float  # that the quick version takes on two cores
+    one_a_core: bool  # nothing is timed, so that runs may go side by side
 
 
 def all_studies(root: Path) -> list[Study]:
@@ -70,13 +71,16 @@ def load_findings(study: Study) -> Findings:
     except Exception as error:
         raise UserError(f"{place(file, error)}: {error}") from None
     findings, quick, minutes = (said.get(name) for name in ("FINDINGS", "QUICK", "QUICK_MINUTES"))
+    one_a_core = said.get("ONE_RUN_A_CORE", False)
     if not isinstance(findings, list) or not findings or not all(isinstance(each, Finding) for each in findings):
         raise UserError(f"{file}: found no FINDINGS, expected a list of finding(...)")
     if not isinstance(quick, list) or not all(isinstance(word, str) for word in quick):
         raise UserError(f'{file}: found no QUICK, expected a list as ["--train.steps", "300"]')
     if not isinstance(minutes, int | float):
         raise UserError(f"{file}: found no QUICK_MINUTES, expected how long the quick version takes on two cores")
-    return Findings(findings, quick, minutes)
+    if not isinstance(one_a_core, bool):
+        raise UserError(f"{file}: found ONE_RUN_A_CORE = {one_a_core!r}, expected True or False")
+    return Findings(findings, quick, minutes, one_a_core)
 
 
 def place(file: Path, error: Exception) -> str:

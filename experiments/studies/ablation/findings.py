@@ -2,8 +2,9 @@
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--seed", "1", "--train.steps", "200", "--train.learning_rate", "3e-3", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "200", "--train.learning_rate", "3e-3"]
 QUICK_MINUTES = 1.5
+ONE_RUN_A_CORE = True
 
 STREAMS = {"residual": "", "no residual": "false"}  # the key says nothing where there is one
 

@@ -4,8 +4,9 @@ import itertools
 
 from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--seed", "1", "--train.steps", "500", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "500"]
 QUICK_MINUTES = 4
+ONE_RUN_A_CORE = True
 
 TRAINED = ("3", "4", "8", "16", "32")  # the octaves of the distances that rows of 64 have
 

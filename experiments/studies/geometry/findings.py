@@ -4,8 +4,9 @@ from statistics import mean
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--seed", "1", "--task", "mqar,text", "--train.steps", "1,1000", "--jobs", "2"]
+QUICK = ["--seed", "1", "--task", "mqar,text", "--train.steps", "1,1000"]
 QUICK_MINUTES = 1
+ONE_RUN_A_CORE = True
 
 HEADS = range(4)
 LAYERS = range(2)

@@ -2,8 +2,9 @@
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--seed", "0", "--model.heads", "1,4", "--train.learning_rate", "5e-3", "--train.steps", "1000", "--jobs", "2"]
+QUICK = ["--seed", "0", "--model.heads", "1,4", "--train.learning_rate", "5e-3", "--train.steps", "1000"]
 QUICK_MINUTES = 4
+ONE_RUN_A_CORE = True
 
 LENGTHS = (64, 256)
 

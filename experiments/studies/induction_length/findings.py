@@ -2,9 +2,9 @@
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--seed", "1", "--position", "sinusoidal,rotary,alibi", "--train.steps", "3000", "--eval.lengths", "64+128+256+1024",
-         "--jobs", "2"]
+QUICK = ["--seed", "1", "--position", "sinusoidal,rotary,alibi", "--train.steps", "3000", "--eval.lengths", "64+128+256+1024"]
 QUICK_MINUTES = 8
+ONE_RUN_A_CORE = True
 
 TRAINED = 64
 

@@ -2,8 +2,9 @@
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--position", "sinusoidal,alibi", "--train.steps", "1500", "--eval.lengths", "256+512+1024", "--jobs", "2"]
+QUICK = ["--position", "sinusoidal,alibi", "--train.steps", "1500", "--eval.lengths", "256+512+1024"]
 QUICK_MINUTES = 6
+ONE_RUN_A_CORE = True
 
 TRAINED = 256
 

@@ -4,8 +4,9 @@ from statistics import mean
 
 from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--seed", "1", "--train.steps", "400", "--tune.steps", "20", "--tune.learning_rate", "1e-2", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "400", "--tune.steps", "20", "--tune.learning_rate", "1e-2"]
 QUICK_MINUTES = 1.5
+ONE_RUN_A_CORE = True
 
 FORMS = ("all", "attention", "low_rank")
 TRAINED, LONGER = 256, 1024

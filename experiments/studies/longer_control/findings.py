@@ -4,8 +4,9 @@ from statistics import mean
 
 from reproduction import between, finding
 
-QUICK = ["--seed", "1", "--train.steps", "400", "--tune.steps", "20", "--position", "rotary,alibi", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "400", "--tune.steps", "20", "--position", "rotary,alibi"]
 QUICK_MINUTES = 1
+ONE_RUN_A_CORE = True
 
 LONGER = 1024
 

@@ -3,8 +3,9 @@
 from reproduction import at_least, at_most, between, finding
 
 QUICK = ["--seed", "0", "--train.learning_rate", "1e-2", "--train.steps", "1500",
-         "--attention.windowed.window", "8,32", "--jobs", "2"]
+         "--attention.windowed.window", "8,32"]
 QUICK_MINUTES = 5
+ONE_RUN_A_CORE = True
 
 CELLS = [(32, 4), (64, 8), (64, 16), (128, 32)]
 

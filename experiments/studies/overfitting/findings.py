@@ -2,8 +2,9 @@
 
 from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--seed", "1", "--train.steps", "1000", "--train.examples", "0,64,512,4096", "--train.label_smoothing", "0", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "1000", "--train.examples", "0,64,512,4096", "--train.label_smoothing", "0"]
 QUICK_MINUTES = 3
+ONE_RUN_A_CORE = True
 
 PLAIN = {"model.dropout": "0", "train.weight_decay": "0.01", "train.label_smoothing": "0"}
 REMEDIES = {"dropout": {"model.dropout": "0.2"}, "weight decay": {"train.weight_decay": "1"},

@@ -2,8 +2,9 @@
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--seed", "1", "--train.steps", "1500", "--train.learning_rate", "1e-3", "--eval.lengths", "128+256", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "1500", "--train.learning_rate", "1e-3", "--eval.lengths", "128+256"]
 QUICK_MINUTES = 4
+ONE_RUN_A_CORE = True
 
 
 def exact_match(rows, attention, length, *depths):

@@ -3,8 +3,9 @@
 from reproduction import at_least, at_most, finding
 
 QUICK = ["--seed", "1", "--position", "sinusoidal,rotary,alibi", "--task", "copy", "--train.steps", "3000",
-         "--eval.lengths", "42+44+46+62", "--jobs", "2"]
+         "--eval.lengths", "42+44+46+62"]
 QUICK_MINUTES = 5
+ONE_RUN_A_CORE = True
 
 TRAINED = 42  # twenty letters, as many again, and two marks
 SOLVED = 0.95

@@ -2,8 +2,9 @@
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--seed", "1", "--train.steps", "300", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "300"]
 QUICK_MINUTES = 1
+ONE_RUN_A_CORE = True
 
 TRAINED, LONGEST = 128, 1024
 

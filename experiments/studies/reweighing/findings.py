@@ -2,8 +2,9 @@
 
 from reproduction import at_least, finding
 
-QUICK = ["--seed", "1", "--train.steps", "600", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "600"]
 QUICK_MINUTES = 1
+ONE_RUN_A_CORE = True
 
 LADDER = {"none": "none", "v": "v", "qk": "qk", "qkv": ""}  # a newer key says nothing where it is qkv
 

@@ -2,8 +2,9 @@
 
 from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--seed", "1", "--task.shots.maps", "16,256,0", "--train.steps", "1000", "--eval.lengths", "64", "--jobs", "2"]
+QUICK = ["--seed", "1", "--task.shots.maps", "16,256,0", "--train.steps", "1000", "--eval.lengths", "64"]
 QUICK_MINUTES = 1.5
+ONE_RUN_A_CORE = True
 
 SHOTS = ("0", "1", "2", "4", "8", "16")  # each up to the next
 

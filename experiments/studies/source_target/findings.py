@@ -4,6 +4,7 @@ from reproduction import at_least, at_most, finding
 
 QUICK = ["--task", "reverse", "--seed", "1", "--train.steps", "1000", "--eval.lengths", "16+32"]
 QUICK_MINUTES = 2
+ONE_RUN_A_CORE = True
 
 
 def exact_match(rows, length):

@@ -2,8 +2,9 @@
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--seed", "1", "--train.steps", "600", "--eval.lengths", "256+1024+4096", "--jobs", "2"]
+QUICK = ["--seed", "1", "--train.steps", "600", "--eval.lengths", "256+1024+4096"]
 QUICK_MINUTES = 6
+ONE_RUN_A_CORE = True
 
 TRAINED, LONGEST = 256, 4096
 
