@@ -19,7 +19,7 @@ PLOT = SCRIPTS / "plot.py"
 sys.path.insert(0, str(SCRIPTS))
 from checks import run_checks  # noqa: E402
 from figures import comparison, curves, overview, scaling, settings  # noqa: E402
-from figures.paper import plt  # noqa: E402
+from figures.paper import common_limits, plt  # noqa: E402
 from figures.style import COLOURS, INK, MARKERS, STROKES, place  # noqa: E402
 
 
@@ -230,7 +230,7 @@ def draws_scores_against_settings_and_lengths(results: Path, folder: Path) -> No
     ceiling = next(line for line in found["scores"] if "window=8" in line["label"])["ceiling"][1]
     expected = {
         "settings": ["32 tokens, pairs=4", "64 tokens, pairs=8", "short_conv+windowed",
-                     "short_conv+full", "dashed: ceiling", "chance"],
+                     "short_conv+full", "dashed, rings: ceiling", "chance"],
         "lengths": ["trained at 64 tokens", "short_conv+windowed window=16", "every seed"],
         "accuracy": [f"of {ceiling:.3f}", "of: the ceiling"]}
     for figure, texts in expected.items():
@@ -266,6 +266,23 @@ def settings_stand_where_compare_says(results: Path, folder: Path) -> None:
     assert ((8.0, 16.0), (ceilings["8"], ceilings["16"])) in drawn and ceilings["8"] < 1, drawn
     assert ((0.0, 1.0), (means[None], means[None])) in drawn, (drawn, means)
     plt.close("all")
+
+
+def bits_are_drawn_whole_and_lengths_of_training_together(results: Path, folder: Path) -> None:
+    found = compared(recall_sweep())
+    for line in found["scores"]:
+        line["primary"], line["bits_per_byte"] = "bits_per_byte", [{"test_length": n, "value": n / 8} for n in (32, 64)]
+        for part in line["parts"]:
+            part["mean"]["bits_per_byte"] = part["mean"]["accuracy"]
+    assert set(settings.cells_of(found, found["scores"])) == {("mqar", 32, ""), ("mqar", 64, "")}, "of parts, too"
+    for number, line in enumerate(found["scores"]):
+        line["parts"] = []
+        line["train_length"] = 32 + 32 * (number % 2)
+        line["bits_per_byte"] = [{"test_length": line["train_length"], "value": 2 + number}]
+    [(cell, entries)] = settings.cells_of(found, found["scores"]).items()
+    assert cell == ("mqar", 0, "") and len(entries) == len(found["scores"])
+    low, high = common_limits([("bits_per_byte", point) for _, point in entries])
+    assert low < 2 and high > 1 + len(entries) and common_limits([("accuracy", entries[0][1])]) is None
 
 
 def draws_parts_that_are_depths_and_contexts(results: Path, folder: Path) -> None:
@@ -390,7 +407,7 @@ def main() -> int:
              marks_lengths_that_failed, draws_the_figures_of_a_comparison,
              band_and_crossover_stand_where_compare_says,
              draws_scores_against_settings_and_lengths, settings_stand_where_compare_says,
-             draws_parts_that_are_depths_and_contexts,
+             bits_are_drawn_whole_and_lengths_of_training_together, draws_parts_that_are_depths_and_contexts,
              leaves_out_learning_rates_that_were_not_chosen,
              the_overview_scores_by_the_chosen_rate_alone, lines_differ_in_grey_and_text_can_be_read,
              draws_bytes_over_those_of_the_parameters, draws_gradients_and_what_removals_show, draws_training_curves,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from figures import comparison as data
 from figures.accuracy import text_colour
-from figures.paper import (GREY, PALE, draw_interval, draw_seeds, finish_scores, heading, label_ends,
+from figures.paper import (GREY, PALE, common_limits, draw_interval, draw_seeds, finish_scores, heading, label_ends,
                            look, panels, plt, save, spaced_axis, stroke)
 
 
@@ -86,7 +86,7 @@ def draw_depths(found: dict, stem: Path) -> list[Path] | None:
     return save(figure, stem)
 
 
-def draw_context_panel(axes, found: dict, lines: list[tuple], length: int) -> None:
+def draw_context_panel(axes, found: dict, lines: list[tuple], length: int, limits: tuple | None) -> None:
     ends, edges, names = [], set(), data.model_names(found)
     for number, (line, parts) in enumerate(lines):
         colour, marker = look(number)
@@ -111,7 +111,7 @@ def draw_context_panel(axes, found: dict, lines: list[tuple], length: int) -> No
                          GREY))
     axes.set_title(f"{length} tokens", pad=8)
     axes.set_xlabel("bytes of context, at most")
-    finish_scores(axes, data.primary(lines[0][0]), [])
+    finish_scores(axes, data.primary(lines[0][0]), [], limits)
     label_ends(axes, ends)
 
 
@@ -127,8 +127,10 @@ def draw_contexts(found: dict, stem: Path) -> list[Path] | None:
         return None
     columns = min(2, len(lengths))
     figure, grid = panels(-(-len(lengths) // columns), columns, 5.4, 3.2)
+    limits = common_limits([(data.primary(line), point) for line, parts in lines for part in parts.values()
+                            for point in data.part_points(part, data.primary(line)) if point["test_length"] in lengths])
     for axes, length in zip(grid.flat, lengths):
-        draw_context_panel(axes, found, lines, length)
+        draw_context_panel(axes, found, lines, length, limits)
     for axes in list(grid.flat)[len(lengths):]:
         axes.axis("off")
     heading(figure, found, "; ".join(filter(None, [

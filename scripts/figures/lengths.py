@@ -76,6 +76,6 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     heading(figure, found, "; ".join(filter(None, [
         names, data.seeds_note([line for entries in by_panel.values() for *_, line in entries],
                                "mean over seeds, 95 % interval and every seed"),
-        "dashed: ceiling of what the layers can reach" if limited else "",
+        "dashed, rings: ceiling of what the layers can reach" if limited else "",
         data.left_out_note(found)])))
     return save(figure, stem)

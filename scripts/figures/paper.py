@@ -132,11 +132,12 @@ def draw_seeds(axes, xs: list, points: list[dict], colour: str) -> None:
 
 
 def draw_ceiling(axes, xs: list, points: list[dict], colour: str) -> bool:
-    """What the layers can reach, dashed, where that is not all; whether it was drawn."""
+    """What the layers can reach, dashed with rings, where that is not all; whether it was drawn."""
     known = [(x, point["ceiling"]) for x, point in zip(xs, points) if point["ceiling"] is not None]
     if not any(ceiling < 1 for _, ceiling in known):
         return False
-    axes.plot(*zip(*known), color=colour, linewidth=1, linestyle=(0, (5, 3)), marker="_", markersize=9)
+    axes.plot(*zip(*known), color=colour, linewidth=1, linestyle=(0, (5, 3)), marker="o", markersize=8,
+              markerfacecolor="none", markeredgecolor="#333333", markeredgewidth=0.8)
     return True
 
 
@@ -151,10 +152,23 @@ def spaced_axis(axes, xs: list) -> None:
     axes.margins(x=0.06)
 
 
-def finish_scores(axes, kind: str, chances: list) -> None:
+def common_limits(entries: list[tuple[str, dict]]) -> tuple | None:
+    """The ends of the axis of (score, point)s in panels that are to be compared; None where some are shares."""
+    if any(kind in SHARES for kind, _ in entries):
+        return None
+    values = [value for kind, point in entries
+              for value in (point["value"], *point["seeds"], *(interval_in(kind, point) or ()))]
+    room = 0.08 * (max(values) - min(values)) or 0.1
+    return min(values) - room, max(values) + room
+
+
+def finish_scores(axes, kind: str, chances: list, limits: tuple | None = None) -> None:
     """The axis of a score: a share from 0 to 1, with what a guess scores dotted where all agree."""
     axes.set_ylabel(kind.replace("_", " "))
     draw_grid(axes)
+    if limits:
+        axes.set_ylim(*limits)
+        return
     if kind not in SHARES:
         axes.margins(y=0.1)
         return

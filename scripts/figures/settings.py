@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from figures import comparison as data
-from figures.paper import (draw_ceiling, draw_interval, draw_seeds, finish_scores, heading, label_ends,
+from figures.paper import (common_limits, draw_ceiling, draw_interval, draw_seeds, finish_scores, heading, label_ends,
                            look, panels, save, spaced_axis, stroke)
 
 MOST_PANELS = 12
@@ -49,20 +49,34 @@ def name_without(line: dict, key: str) -> str:
     return data.without(data.without(line["label"], key, settings.get(key)), data.RATE, settings.get(data.RATE))
 
 
+def together(whole: dict[tuple, list[tuple]]) -> dict[tuple, list[tuple]]:
+    """The cells of each task as one, of length 0, if they are of several lengths."""
+    lengths = {length for _, length, _ in whole}
+    merged: dict[tuple, list[tuple]] = {}
+    for (task, length, part), entries in whole.items():
+        merged.setdefault((task, 0 if len(lengths) > 1 else length, part), []).extend(entries)
+    return merged
+
+
 def cells_of(found: dict, lines: list[dict]) -> dict[tuple, list[tuple]]:
     """(task, test length, part) -> the lines with their point there; without parts (task, length, '').
 
-    Of more parts than can be drawn one by one only the whole test is.
+    Of more parts than can be drawn one by one only the whole test is, and of bits per byte, whose parts by
+    context are a figure of their own. Lines that are each tested where they were trained, at different
+    lengths, share a cell of length 0.
     """
     parts, whole = {}, {}
     for line in lines:
         kind, task = data.primary(line), data.task_of(found, line)
         for point in data.score_points(line, kind):
             whole.setdefault((task, point["test_length"], ""), []).append((line, point))
-        for part in line.get("parts") or []:
+        for part in (line.get("parts") or []) if kind in data.SHARES else []:
             for point in data.part_points(part, kind):
                 cell = (task, point["test_length"], part["part"])
                 parts.setdefault(cell, []).append((line, point))
+    if not parts and all(point["test_length"] == line["train_length"]
+                         for entries in whole.values() for line, point in entries):
+        return together(whole)
     in_parts = {cell[:2] for cell in parts}
     cells = parts | {cell: entries for cell, entries in whole.items() if cell[:2] not in in_parts}
     return cells if len(cells) <= MOST_PANELS else whole
@@ -81,7 +95,7 @@ def draw_constant(axes, point: dict, kind: str, number: int) -> None:
         axes.axhline(point["ceiling"], color=colour, linewidth=1, linestyle=(0, (5, 3)))
 
 
-def draw_panel(axes, entries: list[tuple], key: str, names: list[str]) -> None:
+def draw_panel(axes, entries: list[tuple], key: str, names: list[str], limits: tuple | None = None) -> None:
     ends, xs = [], set()
     kind = data.primary(entries[0][0])
     for number, name in enumerate(names):
@@ -106,7 +120,7 @@ def draw_panel(axes, entries: list[tuple], key: str, names: list[str]) -> None:
     spaced_axis(axes, sorted(xs))
     axes.set_xlabel(key.rsplit(".", 1)[-1].replace("_", " "))
     finish_scores(axes, kind, [data.chance_of(line, kind, point["test_length"])
-                               for line, point in entries])
+                               for line, point in entries], limits)
     label_ends(axes, ends)
 
 
@@ -122,20 +136,21 @@ def draw(found: dict, stem: Path, against: str | None = None) -> list[Path] | No
         return None
     names = list(dict.fromkeys(name_without(line, key) for line in lines))
     tasks = {task for task, _, _ in drawn}
-    columns = min(3, len(drawn))
+    columns = 2 if len(drawn) == 4 else min(3, len(drawn))
     rows = -(-len(drawn) // columns)
     figure, grid = panels(rows, columns, 4.6, 3.0)
+    limits = common_limits([(data.primary(line), point) for entries in drawn.values() for line, point in entries])
     for axes, (cell, entries) in zip(grid.flat, drawn.items()):
-        draw_panel(axes, entries, key, names)
+        draw_panel(axes, entries, key, names, limits)
         task, length, part = cell
-        axes.set_title(", ".join(filter(None, [task if len(tasks) > 1 else "", f"{length} tokens",
-                                               part])), pad=8)
+        tested = f"{length} tokens" if length else "tested at the length of training"
+        axes.set_title(", ".join(filter(None, [task if len(tasks) > 1 else "", tested, part])), pad=8)
     for axes in list(grid.flat)[len(drawn):]:
         axes.axis("off")
     kinds = dict.fromkeys(data.score_name(data.primary(line)) for line in lines)
     said = [f"{' or '.join(kinds)} against {key}",
             data.seeds_note(lines, "mean over seeds, 95 % interval and every seed"),
-            "dashed: ceiling of what the layers can reach"
+            "dashed, rings: ceiling of what the layers can reach"
             if any(data.is_limited(point) for entries in drawn.values() for _, point in entries)
             else "", "" if key == data.RATE else data.left_out_note(found)]
     heading(figure, found, "; ".join(filter(None, said)))
