@@ -31,14 +31,16 @@ def side_by_side(said: Findings) -> list[str]:
     return ["--jobs", str(len(os.sched_getaffinity(0)))] if said.one_a_core else []
 
 
-def rerun(study: Study, said: Findings, program: Path, arguments) -> Path:
+def rerun(study: Study, said: Findings, program: Path, arguments) -> tuple[Path, list[str]]:
+    """The file of the sweep, and why its rows are not what this program would find."""
     folder = study.rerun_folder(arguments.quick)
     prepare_folder(folder, arguments.again)
     overlaid = [*(said.quick if arguments.quick else []), *side_by_side(said)]
     file, stale = run_study(study, program, folder, overlaid)
-    if stale:
-        print(f"{stale} rows were there from another commit: --again runs them, too")
-    return file
+    if not stale:
+        return file, []
+    print(f"{stale} rows were there from another commit: --again runs them, too")
+    return file, [f"{stale} rows from another commit"]
 
 
 def judge_findings(study: Study, said: Findings, judged: list[Path], quick: bool, program: Path) -> list[str]:
@@ -52,16 +54,15 @@ def judge_findings(study: Study, said: Findings, judged: list[Path], quick: bool
     return [f"{broken} of {len(said.findings)} findings"] if broken else []
 
 
-def reproduce(study: Study, arguments) -> int:
+def reproduce(study: Study, program: Path, arguments) -> int:
     start = time.monotonic()
     said = load_findings(study)
     if not study.results.is_file() and not arguments.quick:
         raise UserError(f"{study.results}: there is no such file, expected the study's results")
-    program = built_program(arguments.program, as_it_is=arguments.only_findings)
     reasons: list[str] = []
     judged = []
     if not arguments.only_findings:
-        file = arguments.results or rerun(study, said, program, arguments)
+        file, reasons = (arguments.results, []) if arguments.results else rerun(study, said, program, arguments)
         judged.append(file)
         if not arguments.quick:
             found = compare_results(read_results(study.results), read_results(file))
@@ -69,7 +70,7 @@ def reproduce(study: Study, arguments) -> int:
             reasons += found.reasons()
     if study.results.is_file():
         judged.append(study.results)
-    reasons += judge_findings(study, said, judged, arguments.quick and not arguments.only_findings, program)
+    reasons += judge_findings(study, said, judged, arguments.quick, program)
     tell_end(study.name, reasons, time.monotonic() - start)
     return DISAGREES if reasons else AGREES
 
@@ -93,20 +94,29 @@ def list_studies(root: Path) -> int:
     return AGREES
 
 
+def program_for(arguments) -> Path:
+    return built_program(arguments.program, as_it_is=bool(arguments.only_findings or arguments.results))
+
+
+def can_be_run(study: Study, quick: bool) -> bool:
+    return study.findings.is_file() and (quick or study.results.is_file())
+
+
 def every_study(arguments) -> int:
     """All in turn; one that cannot be judged does not keep the others from it."""
     start, worst = time.monotonic(), AGREES
     studies = all_studies(arguments.root)
-    for study in (study for study in studies if study.findings.is_file()):
+    program = program_for(arguments)
+    for study in (study for study in studies if can_be_run(study, arguments.quick)):
         print(f"== {study.name}", flush=True)
         try:
-            worst = max(worst, reproduce(study, arguments))
+            worst = max(worst, reproduce(study, program, arguments))
         except UserError as error:
             print(f"reproduce: {error}", file=sys.stderr)
             worst = WRONG_USE
-    left_out = [study.name for study in studies if not study.findings.is_file()]
+    left_out = [study.name for study in studies if not can_be_run(study, arguments.quick)]
     if left_out:
-        print(f"left out, as without findings.py: {', '.join(left_out)}")
+        print(f"left out, as without {'findings.py' if arguments.quick else 'findings.py or results'}: {', '.join(left_out)}")
     print(f"all studies took {minutes_text(time.monotonic() - start)}")
     return worst
 
@@ -129,23 +139,30 @@ def parsed() -> argparse.Namespace:
         raise UserError("--results: found it with all, expected one study")
     if arguments.results and arguments.only_findings:
         raise UserError("--results: found it with --only-findings, expected one of them")
+    runs_nothing = "--results" if arguments.results else "--only-findings" if arguments.only_findings else ""
+    of_a_run = "--again" if arguments.again else "--quick" if arguments.quick else ""
+    if runs_nothing and of_a_run:
+        raise UserError(f"{of_a_run}: found it with {runs_nothing}, which runs nothing, expected one of them")
     return arguments
 
 
 def main() -> int:
+    again = False
     try:
         arguments = parsed()
+        again = arguments.again
         arguments.root = arguments.root.resolve()
         if arguments.list:
             return list_studies(arguments.root)
         if arguments.study == "all":
             return every_study(arguments)
-        return reproduce(find_study(arguments.study, arguments.root), arguments)
+        return reproduce(find_study(arguments.study, arguments.root), program_for(arguments), arguments)
     except UserError as error:
         print(f"reproduce: {error}", file=sys.stderr)
         return WRONG_USE
-    except Stopped:
-        print("reproduce: stopped; the same call goes on from there", file=sys.stderr)
+    except (Stopped, KeyboardInterrupt):
+        call = "the same call without --again" if again else "the same call"
+        print(f"reproduce: stopped; {call} goes on from there", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -19,7 +19,7 @@ from same_results import MACHINE_DEPENDENT
 KIND = ("cpu", "simd_target", "openblas_core", "openblas_config", "compiler", "compiler_flags")
 PROVENANCE = {*KIND, "version", "commit", "dirty", "config", "run_id", "status_reason", "threads", "too_few_cores",
               "machine_shared"}
-SOLVED_ACCURACY = 0.95  # as `lengthwise compare` has it
+SOLVED_ACCURACY = 0.95  # as `lengthwise compare` has it, of the score that the task's source reports
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ class Comparison:
     missing: list[str]
     unexpected: list[str]
     columns_of_one: list[str]
+    lost_columns: list[str]  # of those, what the reference has numbers in and the rerun lacks
     other_threads: int  # pairs
 
     def reasons(self) -> list[str]:
@@ -86,6 +87,7 @@ class Comparison:
         lacking = len(self.missing) + len(self.unexpected)
         found = [f"{lacking} rows in one file alone"] if lacking else []
         found += [report.kind.name for report in self.kinds if report.wrong]
+        found += [f"no {name}" for name in self.lost_columns]
         return found or ([] if self.pairs else ["no row in both"])
 
 
@@ -110,19 +112,26 @@ def compare_results(reference: xarray.Dataset, rerun: xarray.Dataset) -> Compari
         same_kind=int(sides.same_kind.sum()), kind_differences=sides.kind_differences(),
         missing=[names[i] for i in pairing.missing],
         unexpected=[labels(rerun)[j] for j in pairing.unexpected],
-        columns_of_one=sides.columns_of_one(),
+        columns_of_one=sides.columns_of_one(), lost_columns=sides.lost_columns(),
         other_threads=int(sides.other_threads.sum()))
 
 
 def with_solved(data: xarray.Dataset) -> xarray.Dataset:
-    """`solved`: whether a training of a task whose answers are right or wrong got there; else NaN."""
+    """`solved`: whether a training of a task whose answers are right or wrong got there, at the length of training
+    or the nearest that was scored (of two the shorter); else NaN."""
     if "accuracy" not in data:
         return data
-    at = data["train_length"].values[:, None] == data["test_length"].values[None, :]
-    accuracy = np.where(at, data["accuracy"].values, np.nan)
-    known = np.isfinite(accuracy)
-    found = np.where(known.any(1), np.where(known, accuracy, 0).max(1, initial=0) >= SOLVED_ACCURACY, np.nan)
-    return data.assign(solved=("run", np.where(is_text(data), np.nan, found)))
+    lengths = data["test_length"].values
+    by_length = np.argsort(lengths)
+    kinds = data["score"].values if "score" in data else np.full(data.sizes["run"], "accuracy")
+    found = np.full(data.sizes["run"], np.nan)
+    for run in np.flatnonzero(~is_text(data)):
+        kind = str(kinds[run]) if str(kinds[run]) in data else "accuracy"
+        scored = [place for place in by_length if np.isfinite(data[kind].values[run, place])]
+        if scored:
+            nearest = min(scored, key=lambda place: abs(int(lengths[place]) - int(data["train_length"].values[run])))
+            found[run] = data[kind].values[run, nearest] >= SOLVED_ACCURACY
+    return data.assign(solved=("run", found))
 
 
 def with_status_names(data: xarray.Dataset) -> xarray.Dataset:
@@ -163,6 +172,10 @@ class Sides:
 
     def columns_of_one(self) -> list[str]:
         return sorted(set(self._columns(self.reference)) ^ set(self._columns(self.rerun)))
+
+    def lost_columns(self) -> list[str]:
+        gone = set(self._columns(self.reference)) - set(self._columns(self.rerun))
+        return sorted(name for name in gone if self.reference[name][self.both_ok].notnull().any())
 
     def kind_differences(self) -> list[str]:
         """What makes it another kind of machine, as 'cpu A, not B', each once."""

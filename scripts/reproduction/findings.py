@@ -84,6 +84,8 @@ def judge(of: Finding, rows, quick: bool = False) -> Verdict:
         values = {name: float(value) for name, value in (found if isinstance(found, Mapping) else {"": found}).items()}
     except CannotJudge as reason:
         return Verdict(False, f"cannot be judged ({reason})", bound)
+    except (KeyError, IndexError) as error:
+        return Verdict(False, f"cannot be judged (the rows lack {error})", bound)
     except UserError:
         raise
     except Exception as error:

@@ -133,6 +133,8 @@ class Rows:
 
     def curve(self, column: str, end: str, *settings: str, **names) -> float:
         """The "last" or the "least" value of a training curve (curve_validation_loss ...): the mean over the rows."""
+        if column not in self._ok.data:
+            raise CannotJudge(f"{self.file} has no column '{column}'")
         values = self.only(*settings, **names)._whole()._ok.data[column].values
         ends = {"last": lambda curve: curve[-1], "least": min}[end]
         return float(np.mean([ends(curve[~np.isnan(curve)]) for curve in values]))

@@ -50,14 +50,24 @@ def prepare_folder(folder: Path, again: bool) -> None:
 def run_study(study: Study, program: Path, folder: Path, arguments: list[str]) -> tuple[Path, int]:
     """The file with the rows of the sweep, and how many of them were there from another commit."""
     command = [program, "run", study.sweep, *arguments, "--results", folder, "--json"]
+    child: subprocess.Popen | None = None
+    stopped = False
+
+    def pass_on(*_) -> None:
+        nonlocal stopped
+        stopped = True
+        if child:
+            child.terminate()
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+              if signal.getsignal(number) != signal.SIG_IGN}  # which nohup asks for
     # In a session of its own: a terminal's Ctrl-C reaches it once, from here, and it ends with a checkpoint.
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True)
-    before = {number: signal.signal(number, lambda number, _: child.send_signal(number))
-              for number in (signal.SIGINT, signal.SIGTERM)}
+    if stopped:
+        child.terminate()
     said = child.communicate()[0]
     for number, handler in before.items():
         signal.signal(number, handler)
-    if child.returncode == INTERRUPTED:
+    if stopped or child.returncode == INTERRUPTED:
         raise Stopped
     if child.returncode not in (0, 1):  # 1: a run crashed, which its row says
         raise UserError(f"{study.sweep}: lengthwise run ended with exit code {child.returncode}")
