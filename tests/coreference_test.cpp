@@ -11,7 +11,6 @@
 #include "base/check.h"
 #include "tasks/task.h"
 #include "tests/chi_square.h"
-#include "tests/example_checks.h"
 
 namespace lengthwise {
 namespace {
@@ -299,15 +298,6 @@ TEST(Coreference, LongerRowsReachFurther) {
   EXPECT_GT(longest, 490);
   EXPECT_LE(longest, 508);
   EXPECT_EQ(last, 509);
-}
-
-TEST(Coreference, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make_coreference();
-  const Batch five = task->evaluation_batch(3, 40, 0, 5),
-              last = task->evaluation_batch(3, 40, 4, 1);
-  expect_examples_of_seed_split_and_index(*task, 40);
-  EXPECT_EQ(last.evidence[0], five.evidence[4] - 160);
-  EXPECT_EQ(last.distractors[0], five.distractors[4] - 160);
 }
 
 TEST(Coreference, IsReadAndWrittenInWords) {

@@ -52,17 +52,6 @@ TEST(Induction, TrainsOnEveryTokenIfToldToAndScoresTheAnswerAlone) {
   EXPECT_EQ(all->evaluation_batch(1, 10, 0, 3).labelled.size(), 3U);
 }
 
-TEST(Induction, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make_induction();
-  const Batch five = task->evaluation_batch(3, 20, 0, 5),
-              last = task->evaluation_batch(3, 20, 4, 1);
-  EXPECT_TRUE(std::equal(last.tokens.begin(), last.tokens.end(), five.tokens.begin() + 80));
-  EXPECT_EQ(last.targets[0], five.targets[4]);
-  EXPECT_NE(task->evaluation_batch(4, 20, 4, 1).tokens, last.tokens);
-  EXPECT_NE(task->training_batch(3, 0, 5, 20).tokens, five.tokens);
-  EXPECT_NE(task->training_batch(3, 0, 5, 20).tokens, task->training_batch(3, 1, 5, 20).tokens);
-}
-
 TEST(Induction, CeilingIsTheShareWithinReach) {
   const auto task = make_induction();
   const Batch batch = task->evaluation_batch(1, 40, 0, 20'000);

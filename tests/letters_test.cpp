@@ -7,7 +7,6 @@
 #include "base/check.h"
 #include "tasks/task.h"
 #include "tests/chi_square.h"
-#include "tests/example_checks.h"
 
 namespace lengthwise {
 namespace {
@@ -86,15 +85,10 @@ TEST_P(LetterTasks, TrainOnEveryNumberOfLettersAlike) {
   const std::vector<BatchShape> shapes = task->training_shapes(8000, 16);
   ASSERT_EQ(shapes.size(), 1U);
   EXPECT_NEAR(static_cast<double>(shapes[0].labelled), static_cast<double>(batch.labelled.size()),
-              0.15 * static_cast<double>(batch.labelled.size()));
+              0.015 * static_cast<double>(batch.labelled.size()));  // 4 of its deviations
   EXPECT_EQ(task->measured_batch(1, 3, 16).labelled.size(), 3U * 8);
   EXPECT_TRUE(task->measured_batch(1, 3, 16).parts.empty());
   EXPECT_EQ(make(GetParam())->training_batch(1, 0, 10, 16).labelled.size(), 10U * 8);
-}
-
-TEST_P(LetterTasks, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make(GetParam());
-  expect_examples_of_seed_split_and_index(*task, 20);
 }
 
 TEST_P(LetterTasks, SayWhatTheyAre) {

@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "tasks/task.h"
 #include "tests/chi_square.h"
-#include "tests/example_checks.h"
 
 namespace lengthwise {
 namespace {
@@ -136,11 +135,6 @@ TEST(ListOps, ChanceIsTheShareOfTheMostFrequentValue) {
   EXPECT_EQ(task->chance(200), task->chance(200));
 }
 
-TEST(ListOps, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make_listops();
-  expect_examples_of_seed_split_and_index(*task, 40);
-}
-
 TEST(ListOps, RefusesWhatCannotBe) {
   EXPECT_EQ(make_listops()->vocabulary(), 17);
   EXPECT_THROW(make_listops()->check_length(5), UserError);
@@ -149,8 +143,15 @@ TEST(ListOps, RefusesWhatCannotBe) {
     make_listops({{"depth", "2"}, {"arguments", "3"}})->check_length(100);
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("task.listops.depth: found 2, expected one with "
-                                                 "which expressions of 26 to 99 tokens"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("found depth 2, arguments 3 and operators 0.25, "
+                                                 "expected some with which expressions of 26 to "
+                                                 "99 tokens"));
+  }
+  try {
+    make_listops({{"least", "99"}})->check_length(100);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(), "task.listops.least: found 99, expected at most 98 for length 100");
   }
 }
 

@@ -322,8 +322,11 @@ TEST(MqarCells, RefuseWhatCannotBe) {
   EXPECT_EQ(
       refusal({{"test_cells", "64"}}, made),
       "task.mqar.test_cells: found the cell '64', expected T x pairs and a weight, as 64x4*5");
-  EXPECT_EQ(refusal({{"test_cells", "64x4+64x4*2"}}, made),
-            "task.mqar.test_cells: found 64x4 twice, expected every cell once");
+  EXPECT_EQ(refusal({{"train_cells", "64x4+64x4*2"}}, made),
+            "task.mqar.train_cells: found 64x4 twice, expected every cell once");
+  EXPECT_EQ(refusal({{"test_cells", "64x4+64x8*2"}}, made),
+            "task.mqar.test_cells: found 64x4+64x8*2, expected cells without a weight, as "
+            "64x8+128x16: each is scored by itself");
   EXPECT_EQ(refusal({{"train_cells", "64x17"}}, made),
             "task.mqar.train_cells: found 17, expected at most 16, a quarter of length 64");
   EXPECT_THAT(refusal({{"train_cells", "64x4*0"}}, made), testing::HasSubstr("found '0'"));
@@ -341,29 +344,6 @@ TEST(MqarCells, RefuseWhatCannotBe) {
                       task.check_length(64);
                     }),
             "");
-}
-
-TEST(Mqar, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make_mqar(8192, 4);
-  const auto row = [](const Batch& batch, int64_t b) {
-    return std::vector<int32_t>(batch.tokens.begin() + b * batch.length,
-                                batch.tokens.begin() + (b + 1) * batch.length);
-  };
-  const Batch five = task->training_batch(6, 9, 5, 64);
-  const Batch two = task->training_batch(6, 9, 2, 64);
-  EXPECT_EQ(row(five, 0), row(two, 0));
-  EXPECT_EQ(row(five, 1), row(two, 1));
-  EXPECT_NE(row(five, 0), row(five, 1));
-  EXPECT_NE(row(task->training_batch(7, 9, 1, 64), 0), row(five, 0));
-  EXPECT_NE(row(task->training_batch(6, 10, 1, 64), 0), row(five, 0));
-
-  const Batch scored = task->evaluation_batch(6, 64, 0, 8);
-  const Batch tail = task->evaluation_batch(6, 64, 6, 2);
-  EXPECT_EQ(row(scored, 6), row(tail, 0));
-  EXPECT_EQ(row(scored, 7), row(tail, 1));
-  EXPECT_EQ(scored.labelled[7 * 4] - 7 * 64, tail.labelled[4] - 64);
-  EXPECT_NE(row(scored, 0), row(task->evaluation_batch(7, 64, 0, 1), 0));
-  EXPECT_NE(row(scored, 0), row(task->training_batch(6, 0, 1, 64), 0));
 }
 
 TEST(Mqar, RandomNonQueriesOnlyFillTheZeros) {

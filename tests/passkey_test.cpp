@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "tasks/task.h"
 #include "tests/chi_square.h"
-#include "tests/example_checks.h"
 
 namespace lengthwise {
 namespace {
@@ -105,11 +104,6 @@ TEST(Passkey, TrainsAtAnyPlaceOnAnyNumber) {
   EXPECT_LT(chi_square(places), chi_square_limit(6));
   EXPECT_LT(chi_square(numbers), chi_square_limit(99));
   EXPECT_TRUE(batch.parts.empty());
-}
-
-TEST(Passkey, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make_passkey();
-  expect_examples_of_seed_split_and_index(*task, 64);
 }
 
 // How far back the nearest mention of each asked digit stands, read from the tokens.

@@ -146,6 +146,20 @@ TEST(Report, JsonHoldsTheScoreAndTheCeilingOfEveryPart) {
   EXPECT_EQ(sixteen["ceiling"][1], 0.625);
 }
 
+TEST(Report, ShowsTheChanceOfEachLengthThatLinesAgreeOf) {
+  Comparison comparison = compare_table(table_with_parts(), "results.h5");
+  comparison.scores[0].chance = 1.0 / 4096;
+  EXPECT_THAT(comparison_text(comparison),
+              testing::ContainsRegex("\nchance +0.0002 +0.0002 *\n"));
+  EXPECT_THAT(comparison_text(comparison),
+              testing::ContainsRegex("pairs=16\n-+\n.*\n.*\nchance +0.0002 +0.0002 +0.0002\n"));
+  comparison.scores.push_back(comparison.scores[0]);
+  comparison.scores[0].length = 512;
+  comparison.scores[1].length = 256;
+  comparison.scores[1].chance = 0.25;
+  EXPECT_THAT(comparison_text(comparison), testing::ContainsRegex("\nchance +0.250 +0.0002 *\n"));
+}
+
 TEST(Report, ShowsCeilingsUnderScoresAndUnderThoseOfParts) {
   const std::string text = comparison_text(compare_table(table_with_parts(), "results.h5"));
   EXPECT_THAT(text, HasSubstr("\n  ceiling                          1.000         0.750 "));

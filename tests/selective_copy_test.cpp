@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "tasks/task.h"
 #include "tests/chi_square.h"
-#include "tests/example_checks.h"
 
 namespace lengthwise {
 namespace {
@@ -50,11 +49,6 @@ TEST(SelectiveCopy, AsksForTheDataAmongTheNoiseInOrder) {
   EXPECT_LT(chi_square(counts(places)), chi_square_limit(14));
   ASSERT_EQ(values.size(), 9U);
   EXPECT_LT(chi_square(counts(values)), chi_square_limit(8));
-}
-
-TEST(SelectiveCopy, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make_task();
-  expect_examples_of_seed_split_and_index(*task, 40);
 }
 
 TEST(SelectiveCopy, SaysWhatItIs) {

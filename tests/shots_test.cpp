@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "tasks/task.h"
 #include "tests/chi_square.h"
-#include "tests/example_checks.h"
 
 namespace lengthwise {
 namespace {
@@ -231,11 +230,6 @@ TEST(Shots, FreshMapsMayBeScoredBesideKnownOnes) {
   EXPECT_DOUBLE_EQ(of_both.all, (known->ceiling(6, -1).all + fresh->ceiling(6, -1).all) / 2);
   EXPECT_EQ(of_both.parts.at(1), known->ceiling(6, -1).parts.at(1));
   EXPECT_EQ(of_both.parts.at(4), fresh->ceiling(6, -1).parts.at(1));
-}
-
-TEST(Shots, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make_shots({{"fresh_test", "true"}});
-  expect_examples_of_seed_split_and_index(*task, 40);
 }
 
 TEST(Shots, IsReadAndWrittenInLetters) {

@@ -96,17 +96,6 @@ INSTANTIATE_TEST_SUITE_P(All, LetterPairs, testing::Values("copy", "reverse", "s
 
 class SourceTasks : public testing::TestWithParam<const char*> {};
 
-TEST_P(SourceTasks, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make(GetParam());
-  const Batch five = task->evaluation_batch(3, 20, 0, 5),
-              last = task->evaluation_batch(3, 20, 4, 1);
-  EXPECT_TRUE(std::equal(last.source.begin(), last.source.end(), five.source.begin() + 80));
-  EXPECT_TRUE(std::equal(last.tokens.begin(), last.tokens.end(), five.tokens.begin() + 80));
-  EXPECT_NE(task->evaluation_batch(4, 20, 0, 5).source, five.source);
-  EXPECT_NE(task->training_batch(3, 0, 5, 20).source, five.source);
-  EXPECT_NE(task->training_batch(3, 0, 5, 20).source, task->training_batch(3, 1, 5, 20).source);
-}
-
 TEST_P(SourceTasks, MeasureCostOnFullRows) {
   const Batch batch = make(GetParam())->measured_batch(1, 3, 20);
   EXPECT_TRUE(batch.source_lengths.empty());

@@ -47,20 +47,6 @@ TEST(UniformTask, TokensAreUniformAndIndependentOfTheOneBefore) {
   EXPECT_LT(chi_square, 84.0);  // 99.9 %, 48 degrees of freedom
 }
 
-TEST(UniformTask, AnExampleIsAFunctionOfSeedSplitAndIndex) {
-  const auto task = make_uniform();
-  const Batch batch = task->training_batch(3, 5, 4, 16);
-  const Batch smaller = task->training_batch(3, 5, 2, 16);
-  EXPECT_TRUE(std::equal(smaller.tokens.begin(), smaller.tokens.end(), batch.tokens.begin()));
-  EXPECT_NE(task->training_batch(3, 6, 4, 16).tokens, batch.tokens);
-  EXPECT_NE(task->training_batch(4, 5, 4, 16).tokens, batch.tokens);
-
-  const Batch all = task->evaluation_batch(3, 16, 0, 4);
-  const Batch last = task->evaluation_batch(3, 16, 3, 1);
-  EXPECT_TRUE(std::equal(last.tokens.begin(), last.tokens.end(), all.tokens.begin() + 3 * 16));
-  EXPECT_NE(task->training_batch(3, 0, 4, 16).tokens, all.tokens);
-}
-
 TEST(UniformTask, SaysWhatItIs) {
   const auto task = make_uniform();
   EXPECT_EQ(task->vocabulary(), 256);

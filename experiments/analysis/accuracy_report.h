@@ -19,6 +19,8 @@ std::string parts_text(const Comparison& comparison);
 std::string score_title(Score score);
 /// "0.912 ±0.013", with half of the interval where both of its ends are known.
 std::string with_reach(double mean, const Interval& interval, const char* format);
+/// "0.067", or with one digit that counts where that shows none: "0.0002".
+std::string baseline_text(double value);
 /// Some ceiling is below 1, so that it says something.
 bool has_low_ceiling(const ScoreSummary& summary);
 

@@ -21,6 +21,10 @@ std::string with_reach(double mean, const Interval& interval, const char* format
   return text;
 }
 
+std::string baseline_text(double value) {
+  return value > 0 && value < 5e-4 ? fmt::format("{:.1g}", value) : fmt::format("{:.3f}", value);
+}
+
 bool has_low_ceiling(const ScoreSummary& summary) {
   return std::any_of(summary.ceiling.begin(), summary.ceiling.end(),
                      [](const auto& ceiling) { return ceiling.second < 1; });
@@ -46,7 +50,7 @@ std::vector<std::string> constant_row(std::string label, double value, size_t co
   std::vector<std::string> row = {std::move(label)};
   if (shown.seeds) row.push_back("");
   if (shown.solved) row.push_back("");
-  row.insert(row.end(), columns, fmt::format("{:.3f}", value));
+  row.insert(row.end(), columns, baseline_text(value));
   return row;
 }
 
@@ -55,9 +59,13 @@ std::vector<std::string> row_along(std::string label, const NumberByLength& valu
   std::vector<std::string> row = constant_row(std::move(label), 0, 0, shown);
   for (const int64_t length : lengths) {
     const auto found = values.find(length);
-    row.push_back(found == values.end() ? "" : fmt::format("{:.3f}", found->second));
+    row.push_back(found == values.end() ? "" : baseline_text(found->second));
   }
   return row;
+}
+
+bool agree(const std::set<double>& chances) {
+  return !chances.empty() && *chances.rbegin() - *chances.begin() < 5e-4;
 }
 
 // At each length where all lines agree, to the digits shown.
@@ -69,9 +77,27 @@ NumberByLength exact_match_chance(const Comparison& comparison) {
   }
   NumberByLength agreed;
   for (const auto& [length, chances] : all) {
-    if (*chances.rbegin() - *chances.begin() < 5e-4) agreed[length] = *chances.begin();
+    if (agree(chances)) agreed[length] = *chances.begin();
   }
   return agreed;
+}
+
+// Of a guess at these lengths: everywhere where all lines agree, else at the lengths of training
+// whose lines do, since that is the length of which a row says it.
+NumberByLength accuracy_chance(const Comparison& comparison, const std::vector<int64_t>& lengths) {
+  std::set<double> everywhere;
+  std::map<int64_t, std::set<double>> of_length;
+  for (const ScoreLine& line : comparison.scores) {
+    if (!is_shown(line, Score::accuracy) || !std::isfinite(line.chance)) continue;
+    everywhere.insert(line.chance);
+    of_length[line.length].insert(line.chance);
+  }
+  NumberByLength known;
+  for (const int64_t length : lengths) {
+    const std::set<double>& chances = agree(everywhere) ? everywhere : of_length[length];
+    if (agree(chances)) known[length] = *chances.begin();
+  }
+  return known;
 }
 
 std::vector<std::string> score_row(const ScoreLine& line, Score score, const Columns& shown,
@@ -132,11 +158,9 @@ Rows baselines(const Comparison& comparison, Score score, const std::vector<int6
     }
     rows.push_back(constant_row("chance (256 bytes alike)", 8, lengths.size(), shown));
   }
-  if (score == Score::accuracy && std::isfinite(comparison.chance)) {
-    rows.push_back(constant_row("chance", comparison.chance, lengths.size(), shown));
-  }
-  if (score == Score::exact_match) {
-    const NumberByLength chance = exact_match_chance(comparison);
+  if (score == Score::accuracy || score == Score::exact_match) {
+    const NumberByLength chance = score == Score::accuracy ? accuracy_chance(comparison, lengths)
+                                                           : exact_match_chance(comparison);
     if (!chance.empty()) rows.push_back(row_along("chance", chance, lengths, shown));
   }
   return rows;
@@ -191,7 +215,8 @@ std::string score_table(const Comparison& comparison, Score score) {
   }
   if (shown.serves) text += served_rule(score);
   if (has_ceilings) {
-    text += "ceiling: share of labels whose answer the layers can reach; a guess may add to it\n";
+    text += "ceiling: share of labels that the layers can reach, or whose answer is given at all; a "
+        "guess may add to it\n";
   }
   return text;
 }

@@ -47,6 +47,28 @@ std::vector<std::string> ceiling_row(const ScoreLine& line, const Cells& cells) 
   return row;
 }
 
+// What a guess scores in each cell where all lines agree, to the digits shown; "" without any.
+std::vector<std::string> chance_row(const Lines& lines, Score score, const Cells& cells) {
+  std::vector<std::string> row = {"chance"};
+  for (const Cell& cell : cells) {
+    std::set<std::string> said;
+    for (const ScoreLine* line : lines) {
+      const auto part = line->parts.find(cell.part);
+      if (part == line->parts.end()) continue;
+      const NumberByLength& chances = part->second.exact_match_chance;
+      const auto chance = chances.find(cell.test_length);
+      if (score == Score::exact_match && chance != chances.end()) {
+        said.insert(baseline_text(chance->second));
+      }
+      if (score == Score::accuracy && std::isfinite(line->chance)) {
+        said.insert(baseline_text(line->chance));
+      }
+    }
+    row.push_back(said.size() == 1 ? *said.begin() : "");
+  }
+  return row;
+}
+
 bool has_low_ceiling_in_parts(const ScoreLine& line) {
   return std::any_of(line.parts.begin(), line.parts.end(),
                      [](const auto& part) { return has_low_ceiling(part.second); });
@@ -62,6 +84,10 @@ std::string block(const Lines& lines, Score score, const Cells& cells) {
   for (const ScoreLine* line : lines) {
     rows.push_back(part_row(*line, score, cells));
     if (has_low_ceiling_in_parts(*line)) rows.push_back(ceiling_row(*line, cells));
+  }
+  std::vector<std::string> chance = chance_row(lines, score, cells);
+  if (std::any_of(chance.begin() + 1, chance.end(), [](const auto& said) { return said != ""; })) {
+    rows.push_back(std::move(chance));
   }
   return aligned(rows);
 }

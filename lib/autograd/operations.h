@@ -72,8 +72,8 @@ struct ConvolutionWeights {
 };
 
 /// [B,T,C]: y[t] = bias + sum over k < K of kernel[k] x[t-k], channel by channel, as far back as
-/// there are tokens; with a gate y * (x gate + gate_bias) + x (Arora et al. 2024,
-/// arXiv:2402.18668). Of row b only the first taken[b] tokens are there (empty: all); what is past
+/// there are tokens; with a gate y * (x gate + gate_bias) + x (Arora et al. 2023,
+/// arXiv:2312.04927). Of row b only the first taken[b] tokens are there (empty: all); what is past
 /// them gives 0.
 Var short_convolution(const Var& x, const ConvolutionWeights& weights,
                       std::span<const int64_t> taken);

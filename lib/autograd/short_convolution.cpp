@@ -45,7 +45,7 @@ template <class Source>
 void convolve(const Sizes& s, const float* kernel, const float* bias, const Source& source,
               float* out) {
   const int64_t C = s.channels;
-  count_flops(2 * s.tokens() * C * s.width);
+  count_flops(2 * s.tokens() * C * s.width);  // also of a row's first, which have fewer before them
   each_token(s, [&](int64_t token) {
     float* to = out + token * C;
     if (!s.is_there(token)) {

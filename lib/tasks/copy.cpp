@@ -1,4 +1,5 @@
-// Random letters, to be written again: copy_multi_char of McGill-NLP/length-generalization.
+// Random letters, to be written again: copy_multi_char of McGill-NLP/length-generalization, which
+// draws from some 100 characters.
 #include "tasks/letters.h"
 
 namespace lengthwise {

@@ -19,11 +19,7 @@ class LetterPairs final : public SourceTargetTask {
   }
   void check_training(int64_t length) const override {
     check_length(length);
-    const int64_t least = letters_->options().least;
-    if (least > length - 1) {
-      user_error("task.{}.least: found {}, expected at most the {} letters of length {}",
-                 letters_->name(), least, length - 1, length);
-    }
+    letters_->check_least(length - 1, length);
   }
   double chance(int64_t length) const override { return letters_->chance(length); }
 
@@ -31,9 +27,9 @@ class LetterPairs final : public SourceTargetTask {
   int64_t symbols() const override { return letters_->options().alphabet; }
   SourceTarget example(RandomStream& random, Split split, int64_t /*index*/,
                        int64_t length) const override {
-    const int64_t most = length - 1, least = letters_->options().least;
-    const bool full = split == Split::validation || least == 0;
-    return letters_->asked_and_given(random, full ? most : least + random.below(most - least + 1));
+    const int64_t most = length - 1;
+    return letters_->asked_and_given(
+        random, split == Split::validation ? most : letters_->draw_letters(random, most));
   }
 
   std::unique_ptr<LetterTask> letters_;
@@ -82,10 +78,19 @@ void LetterTask::check_alphabet(int64_t letters, int64_t length) const {
 
 void LetterTask::check_training(int64_t length) const {
   check_length(length);
-  if (options_.least > most_letters(length)) {
+  check_least(most_letters(length), length);
+}
+
+void LetterTask::check_least(int64_t most, int64_t length) const {
+  if (options_.least > most) {
     user_error("task.{}.least: found {}, expected at most the {} letters of length {}", name_,
-               options_.least, most_letters(length), length);
+               options_.least, most, length);
   }
+}
+
+int64_t LetterTask::draw_letters(RandomStream& random, int64_t most) const {
+  const int64_t least = options_.least;
+  return least == 0 ? most : least + random.below(most - least + 1);
 }
 
 Batch LetterTask::training_batch(uint64_t seed, int64_t step, int64_t batch, int64_t length) const {
@@ -95,9 +100,7 @@ Batch LetterTask::training_batch(uint64_t seed, int64_t step, int64_t batch, int
   for (int64_t row = 0; row < batch; ++row) {
     RandomStream random(seed, Purpose::training, static_cast<uint64_t>(step),
                         static_cast<uint64_t>(row));
-    const int64_t letters =
-        options_.least == 0 ? most : options_.least + random.below(most - options_.least + 1);
-    append(random, letters, length, result);
+    append(random, draw_letters(random, most), length, result);
   }
   return result;
 }
@@ -105,7 +108,7 @@ Batch LetterTask::training_batch(uint64_t seed, int64_t step, int64_t batch, int
 std::vector<BatchShape> LetterTask::training_shapes(int64_t batch, int64_t length) const {
   const int64_t most = most_letters(length);
   const int64_t least = options_.least == 0 ? most : options_.least;
-  return {{length, batch * ((least + most) / 2 + 1)}};
+  return {{length, batch * (least + most) / 2 + batch}};
 }
 
 Batch LetterTask::measured_batch(uint64_t seed, int64_t batch, int64_t length) const {

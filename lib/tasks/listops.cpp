@@ -63,6 +63,10 @@ class ListOps final : public Task {
 
   void check_length(int64_t length) const override {
     if (length < 6) user_error("length: found {}, expected at least 6 for task listops", length);
+    if (options_.least > length - 2) {
+      user_error("task.listops.least: found {}, expected at most {} for length {}", options_.least,
+                 length - 2, length);
+    }
     RandomStream random(0, Purpose::probe);
     draw(random, length);
   }
@@ -131,9 +135,9 @@ class ListOps final : public Task {
       if (least < tokens && tokens < length) return expression;
     }
     user_error(
-        "task.listops.depth: found {}, expected one with which expressions of {} to {} tokens, as "
-        "length {} wants, come up in a million draws",
-        options_.depth, least + 1, length - 1, length);
+        "task.listops: found depth {}, arguments {} and operators {}, expected some with which "
+        "expressions of {} to {} tokens, as length {} wants, come up in a million draws",
+        options_.depth, options_.arguments, options_.operators, least + 1, length - 1, length);
   }
 
   Batch make_batch(uint64_t seed, Purpose purpose, int64_t step, int64_t first, int64_t count,

@@ -69,7 +69,13 @@ class Mqar final : public Task {
         train_cells_(
             parse_recall_cells("task.mqar.train_cells", options.train_cells, options.vocabulary)),
         test_cells_(
-            parse_recall_cells("task.mqar.test_cells", options.test_cells, options.vocabulary)) {}
+            parse_recall_cells("task.mqar.test_cells", options.test_cells, options.vocabulary)) {
+    if (options.test_cells.find('*') != std::string::npos) {
+      user_error("task.mqar.test_cells: found {}, expected cells without a weight, as 64x8+128x16: "
+                 "each is scored by itself",
+                 options.test_cells);
+    }
+  }
 
   int64_t vocabulary() const override { return options_.vocabulary; }
 

@@ -1,5 +1,6 @@
 // A number hidden in filler, and asked for at the end: the prompt of epfml/landmark-attention,
-// llama/run_test.py, without its introduction, a token to a word and to a digit.
+// llama/run_test.py, without its introduction, a token to a word and to a digit. The number is of
+// independent digits, there one up to 50,000; filler is cut between words, there between letters.
 #include <algorithm>
 #include <cmath>
 #include <string>

@@ -92,8 +92,8 @@ class Task {
                                  int64_t count) const = 0;
   /// The parts of the score at this length, such as its cells or depths; a label is in one of them.
   virtual std::vector<std::string> parts(int64_t /*length*/) const { return {}; }
-  /// Share of labels that a guess without looking gets right: one drawn from the possible answers,
-  /// or the most frequent where they are not equally likely.
+  /// Share of labels that a guess without looking gets right: one drawn evenly from the possible
+  /// answers, or where TaskInfo::chance says so the most frequent.
   virtual double chance(int64_t length) const = 0;
   /// What a model can answer that looks at most so many tokens back (-1: at all).
   virtual Ceiling ceiling(int64_t /*length*/, int64_t /*receptive_field*/) const { return {}; }

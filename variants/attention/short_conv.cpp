@@ -25,7 +25,7 @@ class ShortConv final : public Attention {
   static AttentionInfo info() {
     return {.name = "short_conv",
             .summary = "causal depth-wise convolution over a few tokens, O(T K)",
-            .paper = "arXiv:2402.18668",
+            .paper = "arXiv:2312.04927",
             .projection = Projection::none,
             .bidirectional = false,
             .decodable = true,
