@@ -149,8 +149,7 @@ TEST(Report, JsonHoldsTheScoreAndTheCeilingOfEveryPart) {
 TEST(Report, ShowsTheChanceOfEachLengthThatLinesAgreeOf) {
   Comparison comparison = compare_table(table_with_parts(), "results.h5");
   comparison.scores[0].chance = 1.0 / 4096;
-  EXPECT_THAT(comparison_text(comparison),
-              testing::ContainsRegex("\nchance +0.0002 +0.0002 *\n"));
+  EXPECT_THAT(comparison_text(comparison), testing::ContainsRegex("\nchance +0.0002 +0.0002 *\n"));
   EXPECT_THAT(comparison_text(comparison),
               testing::ContainsRegex("pairs=16\n-+\n.*\n.*\nchance +0.0002 +0.0002 +0.0002\n"));
   comparison.scores.push_back(comparison.scores[0]);

@@ -215,7 +215,8 @@ std::string score_table(const Comparison& comparison, Score score) {
   }
   if (shown.serves) text += served_rule(score);
   if (has_ceilings) {
-    text += "ceiling: share of labels that the layers can reach, or whose answer is given at all; a "
+    text +=
+        "ceiling: share of labels that the layers can reach, or whose answer is given at all; a "
         "guess may add to it\n";
   }
   return text;

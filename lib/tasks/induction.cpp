@@ -1,6 +1,7 @@
 // Induction heads: one special token among random ones, and at the end once more. What stood after
-// it the first time? After HazyResearch/safari, src/dataloaders/synthetics.py, with one trigger, but
-// that of 16 tokens 15 are ordinary, there 14, and that rows are drawn anew instead of kept apart.
+// it the first time? After HazyResearch/safari, src/dataloaders/synthetics.py, with one trigger,
+// but that of 16 tokens 15 are ordinary, there 14, and that rows are drawn anew instead of kept
+// apart.
 #include <algorithm>
 #include <limits>
 

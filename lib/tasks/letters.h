@@ -46,7 +46,8 @@ class LetterTask : public Task {
   SourceTarget asked_and_given(RandomStream& random, int64_t letters) const;
   /// UserError where there are not so many different ones.
   void check_alphabet(int64_t letters, int64_t length) const;
-  /// UserError where training is to have more letters at least than `most`, which this length holds.
+  /// UserError where training is to have more letters at least than `most`, which this length
+  /// holds.
   void check_least(int64_t most, int64_t length) const;
   /// Of a training example at most so long: every number from `least` on alike.
   int64_t draw_letters(RandomStream& random, int64_t most) const;

@@ -71,9 +71,10 @@ class Mqar final : public Task {
         test_cells_(
             parse_recall_cells("task.mqar.test_cells", options.test_cells, options.vocabulary)) {
     if (options.test_cells.find('*') != std::string::npos) {
-      user_error("task.mqar.test_cells: found {}, expected cells without a weight, as 64x8+128x16: "
-                 "each is scored by itself",
-                 options.test_cells);
+      user_error(
+          "task.mqar.test_cells: found {}, expected cells without a weight, as 64x8+128x16: "
+          "each is scored by itself",
+          options.test_cells);
     }
   }
 
