@@ -19,7 +19,7 @@ PLOT = SCRIPTS / "plot.py"
 sys.path.insert(0, str(SCRIPTS))
 from checks import run_checks  # noqa: E402
 from figures import comparison, curves, overview, scaling, settings  # noqa: E402
-from figures.paper import common_limits, plt  # noqa: E402
+from figures.paper import apart, common_limits, plt  # noqa: E402
 from figures.style import COLOURS, INK, MARKERS, STROKES, place  # noqa: E402
 
 
@@ -285,6 +285,11 @@ def bits_are_drawn_whole_and_lengths_of_training_together(results: Path, folder:
     assert low < 2 and high > 1 + len(entries) and common_limits([("accuracy", entries[0][1])]) is None
 
 
+def labels_of_an_axis_do_not_meet(_results: Path, _folder: Path) -> None:
+    assert apart([8, 9, 16, 128], True) == [8, 9, 16, 128] and apart([8, 9, 16, 128, 4096], True) == [8, 16, 128, 4096]
+    assert apart([8, 9, 16, 128], False) == [8, 16, 128]
+
+
 def draws_parts_that_are_depths_and_contexts(results: Path, folder: Path) -> None:
     found = compared(recall_sweep())
     for name, figure, said in [("depth={}", "depths", "depth (0: at the beginning)"),
@@ -407,7 +412,8 @@ def main() -> int:
              marks_lengths_that_failed, draws_the_figures_of_a_comparison,
              band_and_crossover_stand_where_compare_says,
              draws_scores_against_settings_and_lengths, settings_stand_where_compare_says,
-             bits_are_drawn_whole_and_lengths_of_training_together, draws_parts_that_are_depths_and_contexts,
+             bits_are_drawn_whole_and_lengths_of_training_together, labels_of_an_axis_do_not_meet,
+             draws_parts_that_are_depths_and_contexts,
              leaves_out_learning_rates_that_were_not_chosen,
              the_overview_scores_by_the_chosen_rate_alone, lines_differ_in_grey_and_text_can_be_read,
              draws_bytes_over_those_of_the_parameters, draws_gradients_and_what_removals_show, draws_training_curves,

@@ -141,12 +141,23 @@ def draw_ceiling(axes, xs: list, points: list[dict], colour: str) -> bool:
     return True
 
 
+def apart(xs: list, is_log: bool) -> list:
+    """Those whose labels do not meet: each at least a thirtieth of the axis after the one before."""
+    places = np.log(xs) if is_log else np.asarray(xs, float)
+    kept: list[int] = []
+    for i, place in enumerate(places):
+        if not kept or place - places[kept[-1]] >= (places[-1] - places[0]) / 30:
+            kept.append(i)
+    return [xs[i] for i in kept]
+
+
 def spaced_axis(axes, xs: list) -> None:
     """Ticks at these values; logarithmic where they rise by factors rather than by steps."""
     ratios = [b / a if a > 0 else 0 for a, b in zip(xs, xs[1:])]
-    if len(xs) > 1 and min(ratios) >= 1.4:
+    is_log = len(xs) > 1 and xs[0] > 0 and float(np.median(ratios)) >= 1.4
+    if is_log:
         axes.set_xscale("log", base=2 if max(ratios) < 5 else 10)
-    shown = xs[::-(-len(xs) // 12)]
+    shown = apart(xs[::-(-len(xs) // 12)], is_log)
     axes.set_xticks(shown, [f"{x:g}" for x in shown])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.margins(x=0.06)
