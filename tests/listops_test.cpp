@@ -126,12 +126,12 @@ TEST(ListOps, ChanceIsTheShareOfTheMostFrequentValue) {
       }
     }
   }
-  EXPECT_NEAR(two->chance(8), *std::max_element(of_two.begin(), of_two.end()), 0.02);
+  EXPECT_NEAR(two->chance(8), *std::max_element(of_two.begin(), of_two.end()), 0.012);
   const auto task = make_listops();
   const Batch batch = task->evaluation_batch(1, 200, 0, 4000);
   std::vector<double> counts(10);
   for (const int32_t target : batch.targets) counts.at(static_cast<size_t>(target)) += 1;
-  EXPECT_NEAR(task->chance(200), *std::max_element(counts.begin(), counts.end()) / 4000, 0.03);
+  EXPECT_NEAR(task->chance(200), *std::max_element(counts.begin(), counts.end()) / 4000, 0.015);
   EXPECT_EQ(task->chance(200), task->chance(200));
 }
 
