@@ -98,8 +98,8 @@ def program_for(arguments) -> Path:
     return built_program(arguments.program, as_it_is=bool(arguments.only_findings or arguments.results))
 
 
-def can_be_run(study: Study, quick: bool) -> bool:
-    return study.findings.is_file() and (quick or study.results.is_file())
+def has_results(study: Study) -> bool:
+    return study.findings.is_file() and study.results.is_file()
 
 
 def every_study(arguments) -> int:
@@ -107,16 +107,16 @@ def every_study(arguments) -> int:
     start, worst = time.monotonic(), AGREES
     studies = all_studies(arguments.root)
     program = program_for(arguments)
-    for study in (study for study in studies if can_be_run(study, arguments.quick)):
+    for study in (study for study in studies if has_results(study)):
         print(f"== {study.name}", flush=True)
         try:
             worst = max(worst, reproduce(study, program, arguments))
         except UserError as error:
             print(f"reproduce: {error}", file=sys.stderr)
             worst = WRONG_USE
-    left_out = [study.name for study in studies if not can_be_run(study, arguments.quick)]
+    left_out = [study.name for study in studies if not has_results(study)]
     if left_out:
-        print(f"left out, as without {'findings.py' if arguments.quick else 'findings.py or results'}: {', '.join(left_out)}")
+        print(f"left out, as without findings.py or results: {', '.join(left_out)}")
     print(f"all studies took {minutes_text(time.monotonic() - start)}")
     return worst
 

@@ -61,7 +61,7 @@ def the_quick_version_has_its_own_bounds(repository: Repository) -> None:
     (repository.study.parent / "begun").mkdir()
     (repository.study.parent / "begun" / "sweep.ini").write_text(SWEEP)
     said = repository.reproduce("all", "--quick", exit_code=0)
-    assert "left out, as without findings.py: begun" in said and "== begun" not in said, said
+    assert "left out, as without findings.py or results: begun" in said and "== begun" not in said, said
 
 
 def all_leaves_out_what_has_no_results(repository: Repository) -> None:
