@@ -107,14 +107,14 @@ def every_study(arguments) -> int:
     start, worst = time.monotonic(), AGREES
     studies = all_studies(arguments.root)
     program = program_for(arguments)
-    for study in (study for study in studies if has_results(study)):
+    left_out = [study.name for study in studies if not has_results(study)]
+    for study in (study for study in studies if study.name not in left_out):
         print(f"== {study.name}", flush=True)
         try:
             worst = max(worst, reproduce(study, program, arguments))
         except UserError as error:
             print(f"reproduce: {error}", file=sys.stderr)
             worst = WRONG_USE
-    left_out = [study.name for study in studies if not has_results(study)]
     if left_out:
         print(f"left out, as without findings.py or results: {', '.join(left_out)}")
     print(f"all studies took {minutes_text(time.monotonic() - start)}")

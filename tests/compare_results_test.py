@@ -2,12 +2,11 @@
 
 import shutil
 import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
-from study_repository import (EXPONENT, FINDINGS, LABEL, ROOT, SWEEP, Repository, at_run, other_cpu, place_of,
-                              run_on_repositories, sweep)
+from study_repository import (EXPONENT, FINDINGS, LABEL, ROOT, Repository, at_run, other_cpu, run_on_repositories,
+                              sweep)
 
 sys.path.insert(0, str(ROOT / "scripts"))
 from reproduction.comparing import SOLVED_ACCURACY, compare_results, is_compared, kind_of, with_solved  # noqa: E402

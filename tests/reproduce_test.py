@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 
-import h5py
 import numpy as np
 from study_repository import FINDINGS, PROGRAM, ROOT, SWEEP, Repository, at_run, run_on_repositories, sweep
 

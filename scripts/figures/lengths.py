@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from figures import comparison as data
-from figures.paper import (GREY, PALE, draw_ceiling, draw_interval, draw_seeds, finish_scores, heading,
+from figures.paper import (CEILINGS_ARE, GREY, PALE, draw_ceiling, draw_interval, draw_seeds, finish_scores, heading,
                            label_ends, look, panels, save, spaced_axis, stroke)
 
 
@@ -76,6 +76,6 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     heading(figure, found, "; ".join(filter(None, [
         names, data.seeds_note([line for entries in by_panel.values() for *_, line in entries],
                                "mean over seeds, 95 % interval and every seed"),
-        "dashed, rings: ceiling of what the layers can reach" if limited else "",
+        CEILINGS_ARE if limited else "",
         data.left_out_note(found)])))
     return save(figure, stem)

@@ -131,6 +131,9 @@ def draw_seeds(axes, xs: list, points: list[dict], colour: str) -> None:
               color=colour, markersize=4, alpha=0.6)
 
 
+CEILINGS_ARE = "dashed, rings: ceiling of what the layers can reach"
+
+
 def draw_ceiling(axes, xs: list, points: list[dict], colour: str) -> bool:
     """What the layers can reach, dashed with rings, where that is not all; whether it was drawn."""
     known = [(x, point["ceiling"]) for x, point in zip(xs, points) if point["ceiling"] is not None]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from figures import comparison as data
-from figures.paper import (common_limits, draw_ceiling, draw_interval, draw_seeds, finish_scores, heading, label_ends,
+from figures.paper import (CEILINGS_ARE, common_limits, draw_ceiling, draw_interval, draw_seeds, finish_scores, heading, label_ends,
                            look, panels, save, spaced_axis, stroke)
 
 MOST_PANELS = 12
@@ -150,8 +150,7 @@ def draw(found: dict, stem: Path, against: str | None = None) -> list[Path] | No
     kinds = dict.fromkeys(data.score_name(data.primary(line)) for line in lines)
     said = [f"{' or '.join(kinds)} against {key}",
             data.seeds_note(lines, "mean over seeds, 95 % interval and every seed"),
-            "dashed, rings: ceiling of what the layers can reach"
-            if any(data.is_limited(point) for entries in drawn.values() for _, point in entries)
+            CEILINGS_ARE if any(data.is_limited(point) for entries in drawn.values() for _, point in entries)
             else "", "" if key == data.RATE else data.left_out_note(found)]
     heading(figure, found, "; ".join(filter(None, said)))
     return save(figure, stem)

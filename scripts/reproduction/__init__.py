@@ -3,6 +3,6 @@
 What a study's findings.py needs stands here.
 """
 
-from reproduction.findings import at_least, at_most, between, finding, passes_at
+from reproduction.findings import SOLVED_ACCURACY, at_least, at_most, between, finding, passes_at
 
-__all__ = ["at_least", "at_most", "between", "finding", "passes_at"]
+__all__ = ["SOLVED_ACCURACY", "at_least", "at_most", "between", "finding", "passes_at"]

@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 import xarray
 
+from reproduction.findings import SOLVED_ACCURACY
 from reproduction.pairing import Pairing, labels, pair_rows
 from reproduction.rows import OK
 from same_results import MACHINE_DEPENDENT
@@ -19,7 +20,6 @@ from same_results import MACHINE_DEPENDENT
 KIND = ("cpu", "simd_target", "openblas_core", "openblas_config", "compiler", "compiler_flags")
 PROVENANCE = {*KIND, "version", "commit", "dirty", "config", "run_id", "status_reason", "threads", "too_few_cores",
               "machine_shared"}
-SOLVED_ACCURACY = 0.95  # as `lengthwise compare` has it, of the score that the task's source reports
 
 
 @dataclass(frozen=True)

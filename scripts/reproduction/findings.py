@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from figures.comparison import UserError
 
+SOLVED_ACCURACY = 0.95  # as `lengthwise compare` has it, of the score that the task's source reports
+
 
 @dataclass(frozen=True)
 class Bound:

@@ -102,6 +102,12 @@ class Rows:
     def longest(self) -> int:
         return self.lengths[-1]
 
+    @property
+    def test_lengths(self) -> list[int]:
+        """Those at which every run was scored, rising."""
+        scored = [{int(length) for length in run["eval.lengths"].split("+")} for run in self._ok.settings]
+        return sorted(set.intersection(*scored))
+
     def values(self, key: str) -> list[str]:
         """Of a setting, as they stand in the config: numbers in their order, then words."""
         found = {run[key] for run in self._ok.settings if key in run}
@@ -111,8 +117,7 @@ class Rows:
         """A column's mean over the rows; of seconds the median, over repeats and then over rows. Places in
         the column are named, too: scope="attention", tag="activations", test_length=512, part="pairs=8",
         context=2; it is summed over scopes and tags that are not. What is absent is left out."""
-        if column not in self._ok.data:
-            raise CannotJudge(f"{self.file} has no column '{column}'")
+        self._check_column(column)
         places = {name: names.pop(name) for name in self._ok.data[column].dims if name in names}
         rows = self.only(*settings, **names)._whole()
         values = rows._ok.data[column]
@@ -133,8 +138,7 @@ class Rows:
 
     def curve(self, column: str, end: str, *settings: str, **names) -> float:
         """The "last" or the "least" value of a training curve (curve_validation_loss ...): the mean over the rows."""
-        if column not in self._ok.data:
-            raise CannotJudge(f"{self.file} has no column '{column}'")
+        self._check_column(column)
         values = self.only(*settings, **names)._whole()._ok.data[column].values
         ends = {"last": lambda curve: curve[-1], "least": min}[end]
         return float(np.mean([ends(curve[~np.isnan(curve)]) for curve in values]))
@@ -186,6 +190,10 @@ class Rows:
         if not self._compared:
             self._compared.update(compare(self.file, self.program))
         return self._compared
+
+    def _check_column(self, name: str) -> None:
+        if name not in self._ok.data:
+            raise CannotJudge(f"{self.file} has no column '{name}'")
 
     def _whole(self) -> "Rows":
         if self._lost:

@@ -1,13 +1,12 @@
 """What the heads study found; scripts/reproduce judges it."""
 
-from reproduction import at_least, at_most, finding
+from reproduction import SOLVED_ACCURACY, at_least, at_most, finding
 
 QUICK = ["--seed", "2", "--train.learning_rate", "1e-2", "--model.heads", "1,4"]
 QUICK_MINUTES = 5
 ONE_RUN_A_CORE = True
 
 LENGTHS = (64, 256)
-SOLVED = 0.95
 
 
 def accuracies(rows, heads, length):
@@ -18,7 +17,7 @@ def accuracies(rows, heads, length):
 
 
 def share_solved(rows, length, *heads):
-    found = [accuracy >= SOLVED for each in heads for accuracy in accuracies(rows, each, length)]
+    found = [accuracy >= SOLVED_ACCURACY for each in heads for accuracy in accuracies(rows, each, length)]
     return sum(found) / len(found)
 
 

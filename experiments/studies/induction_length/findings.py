@@ -17,8 +17,7 @@ def accuracy(rows, position, times):
 
 def tested(rows, *times):
     """Those of so many times the length of training at which these rows were scored."""
-    lengths = rows.values("eval.lengths")[0].split("+")
-    return [each for each in times if str(TRAINED * each) in lengths]
+    return [each for each in times if TRAINED * each in rows.test_lengths]
 
 
 FINDINGS = [

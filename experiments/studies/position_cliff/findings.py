@@ -1,13 +1,11 @@
 """What the position_cliff study found; scripts/reproduce judges it."""
 
-from reproduction import at_least, at_most, finding
+from reproduction import SOLVED_ACCURACY, at_least, at_most, finding
 
 QUICK = ["--seed", "1", "--position", "sinusoidal,rotary,alibi", "--task", "copy", "--train.steps", "3000",
          "--eval.lengths", "42+44+46+62"]
 QUICK_MINUTES = 5
 ONE_RUN_A_CORE = True
-
-SOLVED = 0.95
 
 
 def tokens(letters):
@@ -21,14 +19,13 @@ def exact_match(rows, task, position, letters, **names):
 
 def in_distribution(rows):
     """Numbers of letters that were scored, of those trained."""
-    lengths = [int(length) for length in rows.values("eval.lengths")[0].split("+")]
-    return [length // 2 - 1 for length in lengths if length <= tokens(20)]
+    return [length // 2 - 1 for length in rows.test_lengths if length <= tokens(20)]
 
 
 def solving_seeds(rows, task, position):
-    """Those whose exact match is at least SOLVED at every length of training that was scored."""
+    """Those whose exact match is at least SOLVED_ACCURACY at every length of training that was scored."""
     return [seed for seed in (1, 2, 3) if str(seed) in rows.values("seed")
-            and all(exact_match(rows, task, position, letters, seed=seed) >= SOLVED for letters in in_distribution(rows))]
+            and all(exact_match(rows, task, position, letters, seed=seed) >= SOLVED_ACCURACY for letters in in_distribution(rows))]
 
 
 def of_solved(rows, letters, positions, tasks=("copy", "reverse"), part=None):
@@ -46,7 +43,7 @@ def of_solved(rows, letters, positions, tasks=("copy", "reverse"), part=None):
 FINDINGS = [
     finding("Twenty letters are copied by sinusoidal, rotary and alibi positions (exact match, mean of seeds)",
             lambda rows: {position: exact_match(rows, "copy", position, 20) for position in ("sinusoidal", "rotary", "alibi")},
-            at_least(SOLVED), quick=at_least(0.5)),
+            at_least(SOLVED_ACCURACY), quick=at_least(0.5)),
     finding("One letter more, and with sinusoidal and learned positions no sequence is right",
             lambda rows: of_solved(rows, 21, ["sinusoidal", "learned"]), at_most(0.01)),
     finding("Two more, and none with rotary positions, of any model that solved its task",
