@@ -135,7 +135,7 @@ int export_results(Arguments arguments) {
 int check(Arguments arguments) {
   const bool json = take_flag(arguments, "--json"), all = take_flag(arguments, "--all");
   for (const std::string& name : arguments) {
-    if (name.starts_with("-"))
+    if (name.starts_with('-'))
       user_error("check: unknown option '{}', expected --all or --json", name);
   }
   if (arguments.empty() && !all) {

@@ -43,8 +43,8 @@ std::vector<std::string> integer_range(std::string_view key, const Range& range,
   const int64_t a = parse_integer(key, range.first, kAnyInteger);
   const int64_t b = parse_integer(key, range.last, kAnyInteger);
   if (a > b) wrong_range(key, range, "which is reversed");
-  const bool multiplies = range.step.starts_with("x");
-  if (!multiplies && !range.step.starts_with("+")) wrong_range(key, range, "whose step is unknown");
+  const bool multiplies = range.step.starts_with('x');
+  if (!multiplies && !range.step.starts_with('+')) wrong_range(key, range, "whose step is unknown");
   const int64_t by = parse_integer(key, range.step.substr(1), kAnyInteger);
   if (by < (multiplies ? 2 : 1) || (multiplies && a < 1)) {
     wrong_range(key, range, "whose step leads nowhere");
@@ -74,8 +74,8 @@ std::vector<std::string> number_range(std::string_view key, const Range& range, 
   const double a = parse_number(key, range.first, kAnyNumber);
   const double b = parse_number(key, range.last, kAnyNumber);
   if (a > b) wrong_range(key, range, "which is reversed");
-  const bool multiplies = range.step.starts_with("x"), spaces = range.step.starts_with("log");
-  if (!multiplies && !spaces && !range.step.starts_with("+")) {
+  const bool multiplies = range.step.starts_with('x'), spaces = range.step.starts_with("log");
+  if (!multiplies && !spaces && !range.step.starts_with('+')) {
     wrong_range(key, range, "whose step is unknown");
   }
   const double by = spaces ? static_cast<double>(parse_integer(key, range.step.substr(3),

@@ -142,7 +142,7 @@ std::string entry_text(const std::string& kind, const json& entry) {
   if (entry.contains("source") && !entry["source"].get<std::string>().empty()) {
     text += fmt::format(" ({})", entry["source"].get<std::string>());
   }
-  text += "\n";
+  text += '\n';
   if (entry.contains("command")) {
     text += fmt::format("  {:<20}{}\n", "", entry["command"].get<std::string>());
   }

@@ -120,7 +120,7 @@ int run_merge(const std::vector<std::string>& arguments) {
   if (others.size() == 1 && fs::is_directory(others.front())) {
     return print_report(merge_folder(others.front()), wants_json);
   }
-  if (others.size() == 1 && !others.front().starts_with("-") && !fs::exists(others.front())) {
+  if (others.size() == 1 && !others.front().starts_with('-') && !fs::exists(others.front())) {
     user_error("merge: found no '{}', expected a results folder or a sweep's file", others.front());
   }
   const SweepConfig config = parse_sweep(arguments);

@@ -98,7 +98,7 @@ OptionValues top_level(const OptionValues& values) {
 using Resolved = std::vector<std::pair<std::string, std::string>>;
 
 template <class Visit>
-OptionValues resolve_part(const OptionValues& values, const std::string& prefix, Visit visit,
+OptionValues resolve_part(const OptionValues& values, const std::string& prefix, const Visit& visit,
                           Resolved& resolved) {
   OptionResolver resolver(values, prefix);
   visit(resolver);

@@ -26,7 +26,7 @@ template <class... Args>
   throw UserError(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Where a check stands. (std::source_location needs a newer clang than Debian 12's clang-tidy.)
+/// Where a check stands. (std::source_location needs a newer clang than Debian 12's.)
 struct CodePlace {
   const char* file;
   int line;

@@ -68,6 +68,7 @@ void limit_and_silence_this_process(std::chrono::seconds most) {
   }
   // the C library says on stderr what it finds wrong with a heap before it gives up
   const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere < 0) return;
   dup2(nowhere, STDOUT_FILENO);
   dup2(nowhere, STDERR_FILENO);
 }
