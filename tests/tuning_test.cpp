@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/check.h"
@@ -235,6 +236,20 @@ TEST_F(Tuning, GoesOnFromTheFirstTrainingAndIsScoredBeforeAndAfter) {
             0);
   const auto again = numbers("loss", "again");
   EXPECT_EQ(again, std::vector<double>(loss.begin() + 2, loss.end()));
+}
+
+TEST_F(Tuning, ComparesWhatWasTrainedTwiceAsSuch) {
+  ASSERT_EQ(run(base() + "--tune.steps 0,20 --tune.length 32 --tune.batch 4").exit_code, 0);
+  const auto lines = nlohmann::json::parse(run("compare r/sweep.h5 --json").out).at("scores");
+  const auto once = numbers("train_seconds"), again = numbers("tune_seconds");
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0].at("tune_length"), 0);
+  EXPECT_EQ(lines[0].at("seeds")[0].at("training_seconds"), once[0]);
+  EXPECT_EQ(lines[1].at("tune_length"), 32);
+  EXPECT_EQ(lines[1].at("seeds")[0].at("training_seconds"), once[1] + again[1]);
+  EXPECT_THAT(run("compare r/sweep.h5").out, HasSubstr("trained at length 16\n"));
+  ASSERT_EQ(run(base() + "--tune.steps 20 --tune.length 32 --tune.batch 4").exit_code, 0);
+  EXPECT_THAT(run("compare r/sweep.h5").out, HasSubstr("trained at length 16, then at 32\n"));
 }
 
 TEST_F(Tuning, ScoresTheWeightsOfTheLowestValidationLossIfAsked) {

@@ -159,6 +159,7 @@ std::vector<ScoreLine> score_lines(std::span<const RunRecord* const> records, si
       if (scored || !record->primary_score.empty()) line.primary = primary_of(*record);
       if (!scored) continue;
       line.train_length = record->train_length;
+      line.tune_length = record->tune_length;
       line.chance = record->chance;
       line.seeds.push_back(seed_score(*record));
     }

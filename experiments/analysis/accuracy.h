@@ -58,6 +58,7 @@ struct ScoreLine {
   Settings training;         // of how it was trained, that vary within the group
   int64_t length = 0;        // of the runs
   int64_t train_length = 0;  // 0 where not known
+  int64_t tune_length = 0;   // of a second training, after which these are scored; 0 where none
   std::multimap<int64_t, std::string> ends;  // of the runs that were trained, by seed: their status
   LengthStatus status;                       // of all of them
   std::vector<SeedScore> seeds;

@@ -123,6 +123,7 @@ json line_json(const Comparison& comparison, const ScoreLine& line) {
   result["settings"] = settings_of(group, line);
   result["length"] = line.length;
   result["train_length"] = line.train_length;
+  result["tune_length"] = line.tune_length;
   result["primary"] = score_name(line.primary);
   result["chance"] = json_number(line.chance);
   result["runs"] = line.status.runs;

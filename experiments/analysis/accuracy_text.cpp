@@ -170,7 +170,7 @@ Rows baselines(const Comparison& comparison, Score score, const std::vector<int6
 /// score.
 std::string score_table(const Comparison& comparison, Score score) {
   std::vector<const ScoreLine*> lines;
-  std::set<int64_t> tested, trained;
+  std::set<int64_t> tested, trained, tuned;
   Columns shown;
   bool is_primary = false, has_ceilings = false;
   for (const ScoreLine& line : comparison.scores) {
@@ -179,6 +179,7 @@ std::string score_table(const Comparison& comparison, Score score) {
     for (const int64_t length : keys_of(line.of(score).mean)) tested.insert(length);
     shown.seeds = shown.seeds || line.status.runs > 1;
     if (line.status.ok > 0) trained.insert(line.train_length);
+    if (line.status.ok > 0) tuned.insert(line.tune_length);
     is_primary = is_primary || line.primary == score;
     has_ceilings = has_ceilings || (line.primary == score && has_low_ceiling(line.scores));
   }
@@ -206,6 +207,9 @@ std::string score_table(const Comparison& comparison, Score score) {
   std::string title = score_title(score) + " by test length";
   if (trained.size() == 1 && *trained.begin() > 0) {
     title += fmt::format(", trained at length {}", *trained.begin());
+  }
+  if (tuned.size() == 1 && *tuned.begin() > 0) {
+    title += fmt::format(", then at {}", *tuned.begin());
   }
   if (shown.seeds) title += ", mean over seeds ± half its 95 % interval";
   std::string text = "\n" + title + "\n" + fitting_table({tested.begin(), tested.end()}, rows_of);

@@ -311,7 +311,8 @@ std::vector<std::string> record_columns() {
           // of each run
           "run_id", "attention", "position", "task", "norm", "commit", "matched_key", "cpu",
           "score", "seed", "length", "train_length", "status", "chance", "train_seconds",
-          "probe_flops_per_second", "machine_loaded", "machine_shared",
+          "tune_length", "tune_seconds", "probe_flops_per_second", "machine_loaded",
+          "machine_shared",
           // its setup
           "config", "match", "batch", "layers", "width", "heads", "feed_forward", "vocabulary",
           "threads",
@@ -324,6 +325,18 @@ std::vector<std::string> record_columns() {
           "accuracy", "exact_match", "loss", "bits_per_byte", "ceiling", "exact_match_chance",
           "part_accuracy", "part_exact_match", "part_loss", "part_ceiling",
           "part_exact_match_chance", "ngram_bits_per_byte"};
+}
+
+// NaN in runs that were trained once, of a file in which others were trained twice.
+void read_tuning(const ColumnSource& source, std::vector<RunRecord>& records) {
+  if (!source.has("tune_length")) return;
+  const auto& lengths = source.numbers("tune_length", {"run"});
+  const auto& seconds = source.numbers("tune_seconds", {"run"});
+  for (size_t row = 0; row < records.size(); ++row) {
+    if (!std::isfinite(lengths[row])) continue;
+    records[row].tune_length = static_cast<int64_t>(lengths[row]);
+    records[row].training_seconds += seconds[row];
+  }
 }
 
 void add_records(const Table& table, const std::string& file, Setups& setups, RunRecords& all) {
@@ -368,6 +381,7 @@ void add_records(const Table& table, const std::string& file, Setups& setups, Ru
   };
   put_numbers("chance", &RunRecord::chance);
   put_numbers("train_seconds", &RunRecord::training_seconds);
+  read_tuning(source, records);
   std::move(records.begin(), records.end(), std::back_inserter(all));
 }
 

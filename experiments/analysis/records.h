@@ -80,6 +80,7 @@ struct RunRecord {
   bool ok = false;
   int64_t seed = 0, length = 0;
   int64_t train_length = 0;                           // 0 where not trained, or not known
+  int64_t tune_length = 0;                            // of a second training; 0 where none
   std::shared_ptr<const Setup> setup;                 // never null in rows of a file
   std::array<double, kQuantities> quantities{};       // median over repeats
   std::array<int64_t, kQuantities> repeats{};         // that were measured
@@ -88,10 +89,10 @@ struct RunRecord {
   bool machine_loaded = false, machine_shared = false;
   LabelScores scores;
   std::shared_ptr<const PartScores> part_scores;  // null where no part was scored
-  std::string primary_score;           // that the task's source reports; "" in older files
-  NumberByLength ngram_bits_per_byte;  // by bytes of context
-  double training_seconds = kNotANumber;
-  double chance = kNotANumber;  // accuracy of a guess, where the file says so
+  std::string primary_score;              // that the task's source reports; "" in older files
+  NumberByLength ngram_bits_per_byte;     // by bytes of context
+  double training_seconds = kNotANumber;  // of both trainings, where there were two
+  double chance = kNotANumber;            // accuracy of a guess, where the file says so
   std::string commit, cpu;
 };
 

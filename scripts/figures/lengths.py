@@ -8,7 +8,7 @@ from figures.paper import (CEILINGS_ARE, GREY, PALE, draw_ceiling, draw_interval
 
 
 def panel_key(found: dict, line: dict) -> tuple:
-    return data.task_of(found, line), data.primary(line), line["train_length"]
+    return data.task_of(found, line), data.primary(line), line["train_length"], line["tune_length"]
 
 
 def draw_baselines(axes, found: dict, kind: str, ends: list) -> None:
@@ -21,7 +21,7 @@ def draw_baselines(axes, found: dict, kind: str, ends: list) -> None:
 
 def draw_panel(axes, found: dict, key: tuple, entries: list[tuple]) -> bool:
     """Draws the lines, each with its number and name; whether a ceiling was drawn."""
-    _, kind, train_length = key
+    _, kind, *trained_at = key
     ends, lengths, limited, chances = [], set(), False, []
     for number, name, line in entries:
         colour, marker = look(number)
@@ -35,13 +35,13 @@ def draw_panel(axes, found: dict, key: tuple, entries: list[tuple]) -> bool:
                   linestyle=stroke(number), markeredgecolor="white", markeredgewidth=0.5)
         limited = draw_ceiling(axes, xs, points, colour) or limited
         ends.append((xs[-1], points[-1]["value"], name, colour))
-    spaced_axis(axes, sorted(lengths))
+    spaced_axis(axes, sorted(lengths.union(filter(None, trained_at))))
     axes.set_xlabel("tokens of the test")
     draw_baselines(axes, found, kind, ends)
     finish_scores(axes, kind, chances)
-    if train_length:
-        axes.axvline(train_length, color="#c9c9c9", linewidth=0.8, zorder=0)
-        axes.annotate("trained", (train_length, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
+    for at in filter(None, trained_at):
+        axes.axvline(at, color="#c9c9c9", linewidth=0.8, zorder=0)
+        axes.annotate("trained", (at, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
                       textcoords="offset points", fontsize=7, color=GREY, va="top")
     label_ends(axes, ends)
     return limited
@@ -64,11 +64,12 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
         return None
     columns = min(2, len(by_panel))
     figure, grid = panels(-(-len(by_panel) // columns), columns, 6, 3.6)
-    tasks = {task for task, _, _ in by_panel}
+    tasks = {task for task, *_ in by_panel}
     limited = False
     for axes, (key, entries) in zip(grid.flat, sorted(by_panel.items())):
         limited = draw_panel(axes, found, key, entries) or limited
         trained = f"trained at {key[2]} tokens" if key[2] else "training length not known"
+        trained += f", then at {key[3]}" if key[3] else ""
         axes.set_title(", ".join(filter(None, [key[0] if len(tasks) > 1 else "", trained])), pad=8)
     for axes in list(grid.flat)[len(by_panel):]:
         axes.axis("off")
