@@ -32,7 +32,7 @@ FINDINGS = [
             lambda rows: {f"T={length}, {heads} heads, seed {seed}": less_than_one_head(rows, heads, length, seed=seed)
                           for length in LENGTHS for heads in several(rows) if heads != "2" for seed in reported_seeds(rows)},
             at_most(-0.03), quick=at_most(0)),
-    finding("but win no more at 256 tokens than at 64 (the gain at 64 less that at 256)",
+    finding("but win hardly more at 256 tokens than at 64 (less one head's at 256, less the same at 64)",
             lambda rows: {f"{heads} heads": less_than_one_head(rows, heads, 256) - less_than_one_head(rows, heads, 64)
                           for heads in several(rows)}, at_least(-0.03), quick=at_least(-0.05)),
 ]
