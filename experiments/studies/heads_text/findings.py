@@ -2,7 +2,7 @@
 
 from reproduction import at_least, at_most, finding
 
-QUICK = ["--seed", "1", "--model.heads", "1,4", "--train.learning_rate", "5e-3", "--train.steps", "1000"]
+QUICK = ["--seed", "1", "--model.heads", "1,8", "--train.learning_rate", "1e-2", "--train.steps", "1500"]
 QUICK_MINUTES = 4
 ONE_RUN_A_CORE = True
 
