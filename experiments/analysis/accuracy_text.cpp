@@ -178,8 +178,10 @@ std::string score_table(const Comparison& comparison, Score score) {
     lines.push_back(&line);
     for (const int64_t length : keys_of(line.of(score).mean)) tested.insert(length);
     shown.seeds = shown.seeds || line.status.runs > 1;
-    if (line.status.ok > 0) trained.insert(line.train_length);
-    if (line.status.ok > 0) tuned.insert(line.tune_length);
+    if (line.status.ok > 0) {
+      trained.insert(line.train_length);
+      tuned.insert(line.tune_length);
+    }
     is_primary = is_primary || line.primary == score;
     has_ceilings = has_ceilings || (line.primary == score && has_low_ceiling(line.scores));
   }

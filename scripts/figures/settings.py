@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from figures import comparison as data
-from figures.paper import (CEILINGS_ARE, common_limits, draw_ceiling, draw_interval, draw_seeds, finish_scores, heading, label_ends,
-                           look, panels, save, spaced_axis, stroke)
+from figures.paper import (CEILINGS_ARE, common_limits, draw_ceiling, draw_interval, draw_seeds, finish_scores,
+                           heading, label_ends, look, panels, save, spaced_axis, stroke)
 
 MOST_PANELS = 12
 

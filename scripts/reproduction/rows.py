@@ -108,6 +108,11 @@ class Rows:
         scored = [{int(length) for length in run["eval.lengths"].split("+")} for run in self._ok.settings]
         return sorted(set.intersection(*scored))
 
+    @property
+    def reported_seeds(self) -> list[int]:
+        """Those but 0, which chooses settings, rising."""
+        return [int(seed) for seed in self.values("seed") if seed != "0"]
+
     def values(self, key: str) -> list[str]:
         """Of a setting, as they stand in the config: numbers in their order, then words."""
         found = {run[key] for run in self._ok.settings if key in run}

@@ -19,18 +19,13 @@ def several(rows):
     return [heads for heads in rows.values("model.heads") if heads != "1"]
 
 
-def reported_seeds(rows):
-    """Seed 0 chooses learning rates, where there are several seeds."""
-    return [int(seed) for seed in rows.values("seed") if seed != "0"]
-
-
 FINDINGS = [
     finding("Two, four and eight heads read text better than one, at either length",
             lambda rows: {f"T={length}, {heads} heads": less_than_one_head(rows, heads, length)
                           for length in LENGTHS for heads in several(rows)}, at_most(0)),
     finding("and four and eight in every seed",
             lambda rows: {f"T={length}, {heads} heads, seed {seed}": less_than_one_head(rows, heads, length, seed=seed)
-                          for length in LENGTHS for heads in several(rows) if heads != "2" for seed in reported_seeds(rows)},
+                          for length in LENGTHS for heads in several(rows) if heads != "2" for seed in rows.reported_seeds},
             at_most(-0.03), quick=at_most(0)),
     finding("but win hardly more at 256 tokens than at 64 (less one head's at 256, less the same at 64)",
             lambda rows: {f"{heads} heads": less_than_one_head(rows, heads, 256) - less_than_one_head(rows, heads, 64)

@@ -27,7 +27,7 @@ def chosen_rate(rows, position, form):
 def of_seeds(rows, position, form, length=LONGER, before=False):
     """Bits per byte, the mean of the seeds that did not choose the rate."""
     rate = chosen_rate(rows, position, form)
-    return mean(bits(rows, position, form, rate, int(seed), length, before) for seed in rows.values("seed") if seed != "0")
+    return mean(bits(rows, position, form, rate, seed, length, before) for seed in rows.reported_seeds)
 
 
 def won_back(rows, position, form):

@@ -14,8 +14,8 @@ LONGER = 1024
 def changed(rows, rate):
     """Bits per byte at the longer length after less before, by scheme: the mean over seeds."""
     def bits(column, position):
-        return mean(rows.number(column, f"tune.learning_rate = {rate}", position=position, seed=int(seed), test_length=LONGER)
-                    for seed in rows.values("seed") if seed != "0")
+        return mean(rows.number(column, f"tune.learning_rate = {rate}", position=position, seed=seed, test_length=LONGER)
+                    for seed in rows.reported_seeds)
     return {position: bits("bits_per_byte", position) - bits("untuned_bits_per_byte", position)
             for position in ("sinusoidal", "rotary", "alibi") if position in rows.values("position")}
 

@@ -21,16 +21,11 @@ def widths(rows):
     return [int(width) for width in rows.values("model.width")]
 
 
-def reported_seeds(rows):
-    """Seed 0 chooses learning rates, where there are several seeds."""
-    return [int(seed) for seed in rows.values("seed") if seed != "0"]
-
-
 def steps_up(rows):
     """Accuracy of a linear form at each width less that at the width before, seed by seed."""
     pairs = list(zip(widths(rows), widths(rows)[1:]))
     return {f"T={cell[0]}, d={low} to {high}, seed {seed}": linear(rows, high, cell, seed) - linear(rows, low, cell, seed)
-            for low, high in pairs for cell in CELLS for seed in reported_seeds(rows)}
+            for low, high in pairs for cell in CELLS for seed in rows.reported_seeds}
 
 
 FINDINGS = [
@@ -40,8 +35,8 @@ FINDINGS = [
     finding("A linear form answers more the wider it is, in every seed", steps_up, at_least(0), quick=at_least(-0.05)),
     finding("by a tenth and more from width 32 to 64 at (256, 16)",
             lambda rows: {f"seed {seed}": linear(rows, 64, CELLS[-1], seed) - linear(rows, 32, CELLS[-1], seed)
-                          for seed in reported_seeds(rows)}, at_least(0.1), quick=at_least(0)),
+                          for seed in rows.reported_seeds}, at_least(0.1), quick=at_least(0)),
     finding("and of width 32 less the larger the task: T=256 less T=64",
             lambda rows: {f"seed {seed}": linear(rows, 32, CELLS[-1], seed) - linear(rows, 32, CELLS[0], seed)
-                          for seed in reported_seeds(rows)}, at_most(-0.1), quick=at_most(-0.05)),
+                          for seed in rows.reported_seeds}, at_most(-0.1), quick=at_most(-0.05)),
 ]
