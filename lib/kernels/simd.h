@@ -1,6 +1,8 @@
 // What the SIMD files of this folder share; included by .cpp files alone. Google Highway, static
 // dispatch.
 #pragma once
+// Also lets Highway 1.0.3 compile where the best target is AVX3_DL (Zen 5).
+#define HWY_COMPILE_ONLY_STATIC
 #include <hwy/highway.h>
 
 #include <cstdint>
