@@ -77,7 +77,8 @@ TEST_F(GenerateCommand, SearchesWithBeams) {
   const auto wide = answer("--beams 5 --length-exponent 0");
   ASSERT_EQ(wide["beams"].size(), 5U);
   EXPECT_EQ(wide["beams"][0]["score"], wide["log_probability"]);
-  EXPECT_GE(wide["log_probability"], answer("")["log_probability"]);
+  const double greedy = answer("")["log_probability"];
+  EXPECT_GE(wide["log_probability"], greedy - 1e-5) << "but for what sums of five rows round";
 }
 
 TEST_F(GenerateCommand, NeedsNoDataAndWritesBytes) {

@@ -2,8 +2,8 @@
 
 from reproduction import at_least, at_most, between, finding
 
-QUICK = ["--seed", "1", "--train.learning_rate", "3e-3", "--train.steps", "1000", "--attention.windowed.window", "9,32"]
-QUICK_MINUTES = 3
+QUICK = ["--seed", "1", "--train.learning_rate", "3e-3", "--train.steps", "2000", "--attention.windowed.window", "9,32"]
+QUICK_MINUTES = 6
 ONE_RUN_A_CORE = True
 
 CELLS = [(32, 4), (64, 8), (64, 16), (128, 32)]
