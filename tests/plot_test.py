@@ -18,7 +18,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 PLOT = SCRIPTS / "plot.py"
 sys.path.insert(0, str(SCRIPTS))
 from checks import run_checks  # noqa: E402
-from figures import comparison, curves, overview, scaling, settings  # noqa: E402
+from figures import comparison, curves, overview, page_figures, page_tables, scaling, settings  # noqa: E402
 from figures.paper import apart, common_limits, plt  # noqa: E402
 from figures.style import COLOURS, INK, MARKERS, STROKES, place  # noqa: E402
 
@@ -375,6 +375,25 @@ def draws_gradients_and_what_removals_show(results: Path, folder: Path) -> None:
         assert outcome.returncode == 2 and "has nothing to draw" in outcome.stderr, outcome.stderr
 
 
+def says_both_lengths_of_what_was_trained_twice(results: Path, folder: Path) -> None:
+    models = swept(folder / "r", "--task induction --length 16 --model.width 16 --model.heads 2 --repeats 1 --threads 1 "
+                   "--train.steps 5 --train.batch 4 --tune.steps 2 --tune.length 32 --tune.batch 4 "
+                   "--eval.lengths 16+32+64 --eval.examples 20")
+    for figure, said, times in (("lengths", "trained at 16, then 32 tokens", 1), ("lengths", "trained", 3),
+                                ("accuracy", "framed: as trained", 1), ("overview", "trained", 2)):
+        outcome = plot(models, *(["--figure", figure] if figure != "overview" else []), "-o", folder / "x")
+        assert outcome.returncode == 0 and not outcome.stderr, outcome.stderr
+        drawing = folder / ("x.svg" if figure == "overview" else f"x-{figure}.svg")
+        assert words_of(drawing).count(said) == times, f"{figure}: {said}: {words_of(drawing)}"
+    assert (folder / "x-accuracy.svg").read_text().count("stroke: #d55e00") == 2, "frames"
+    found = compared(models)
+    [scores] = page_tables.scores(found)
+    for table in (scores, page_tables.pareto(found)):
+        assert [row[1] for row in table.rows] == ["16, then 32"], table
+    [accuracy, *_] = page_figures.accuracy_figures(found)
+    assert accuracy["trained"] == [16, 32], accuracy["trained"]
+
+
 def draws_training_curves(results: Path, folder: Path) -> None:
     models = swept(folder / "r", "--task induction --length 16 --model.width 16 --model.heads 2 "
                    "--repeats 1 --threads 1 --train.steps 6 --train.batch 4 --train.evaluate_every 2 --eval.examples 20 "
@@ -417,6 +436,7 @@ def main() -> int:
              leaves_out_learning_rates_that_were_not_chosen,
              the_overview_scores_by_the_chosen_rate_alone, lines_differ_in_grey_and_text_can_be_read,
              draws_bytes_over_those_of_the_parameters, draws_gradients_and_what_removals_show, draws_training_curves,
+             says_both_lengths_of_what_was_trained_twice,
              names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
 
     def in_a_folder(test) -> None:

@@ -164,6 +164,7 @@ void add_accuracy_json(const Comparison& comparison, json& result) {
     const ScoreLine& line = comparison.scores.at(point.line);
     result["pareto"].push_back({{"label", line.label},
                                 {"train_length", line.train_length},
+                                {"tune_length", line.tune_length},
                                 {"score", score_name(line.primary)},
                                 {"value", json_number(point.value)},
                                 {"training_seconds", json_number(point.training_seconds)},

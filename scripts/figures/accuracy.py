@@ -13,10 +13,10 @@ def colour_map(kind: str):
 
 
 def rows_of(found: dict, kind: str) -> list[tuple]:
-    """Label, length of training, number of the group, and points of each model ranked by this score."""
+    """Label, lengths of training, number of the group, and points of each model ranked by this score."""
     labels = [group["label"] for group in found["groups"]]
     names = data.model_names(found)
-    rows = [(names[line["label"]], line["train_length"], labels.index(line["group"]), line,
+    rows = [(names[line["label"]], data.trained_lengths(line), labels.index(line["group"]), line,
              data.score_points(line, kind)) for line in data.chosen_lines(found)
             if data.primary(line) == kind]
     return [row for row in rows if row[-1]]
@@ -39,7 +39,7 @@ def draw_grid(axes, rows: list[tuple], kind: str) -> None:
     values = [point["value"] for *_, points in rows for point in points]
     norm = Normalize(0, 1) if kind in SHARES else Normalize(min(values), max(values))
     colours = colour_map(kind)
-    for row, (label, train_length, _, line, points) in enumerate(rows):
+    for row, (label, trained, _, line, points) in enumerate(rows):
         for point in points:
             column = lengths.index(point["test_length"])
             colour = colours(norm(point["value"]))
@@ -52,8 +52,8 @@ def draw_grid(axes, rows: list[tuple], kind: str) -> None:
                           **text)
             if data.is_limited(point):
                 axes.text(column, row - 0.32, f"of {point['ceiling']:.3f}", fontsize=6, **text)
-        if train_length in lengths and len(lengths) > 1:
-            axes.add_patch(plt.Rectangle((lengths.index(train_length) - 0.44, row - 0.44), 0.88, 0.88,
+        for length in set(trained).intersection(lengths) if len(lengths) > 1 else ():
+            axes.add_patch(plt.Rectangle((lengths.index(length) - 0.44, row - 0.44), 0.88, 0.88,
                                          fill=False, edgecolor="#D55E00", linewidth=1.6))
         axes.text(len(lengths) - 0.4, row, solved_text(line), fontsize=7, color=GREY, va="center")
     axes.set_xlim(-0.5, len(lengths) - 0.5)

@@ -167,6 +167,16 @@ def left_out_note(comparison: dict) -> str:
     return f"{others} {lines} of learning rates that were not chosen left out" if others else ""
 
 
+def trained_lengths(entry: dict) -> list[int]:
+    """The lengths of a model's trainings, one after the other; none where they are not known."""
+    return [length for length in (entry.get("train_length"), entry.get("tune_length")) if length]
+
+
+def trained_text(entry: dict) -> str:
+    """The same in words: '64', or '64, then 256'."""
+    return ", then ".join(f"{length:,}" for length in trained_lengths(entry))
+
+
 def score_kinds(comparison: dict) -> list[str]:
     """The scores that tell most: those by which the trained models' tasks rank them."""
     kinds = [primary(line) for line in chosen_lines(comparison) if score_points(line, primary(line))]

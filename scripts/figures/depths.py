@@ -43,8 +43,8 @@ def draw_map(axes, name: str, line: dict, parts: dict[str, dict], lengths: list[
                 axes.add_patch(plt.Rectangle((column - 0.42, row - 0.40), 0.84, 0.80, fill=False,
                                              edgecolor=text_colour(colour), linewidth=0.9,
                                              linestyle=(0, (3, 2))))
-    if line["train_length"] in lengths:
-        axes.annotate("trained", (lengths.index(line["train_length"]), 1), xytext=(0, 2),
+    for length in set(data.trained_lengths(line)).intersection(lengths):
+        axes.annotate("trained", (lengths.index(length), 1), xytext=(0, 2),
                       xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=7,
                       color=GREY, ha="center", annotation_clip=False)
     axes.set_xlim(-0.5, len(lengths) - 0.5)

@@ -8,7 +8,7 @@ from figures.paper import (CEILINGS_ARE, GREY, PALE, draw_ceiling, draw_interval
 
 
 def panel_key(found: dict, line: dict) -> tuple:
-    return data.task_of(found, line), data.primary(line), line["train_length"], line["tune_length"]
+    return data.task_of(found, line), data.primary(line), tuple(data.trained_lengths(line))
 
 
 def draw_baselines(axes, found: dict, kind: str, ends: list) -> None:
@@ -21,7 +21,7 @@ def draw_baselines(axes, found: dict, kind: str, ends: list) -> None:
 
 def draw_panel(axes, found: dict, key: tuple, entries: list[tuple]) -> bool:
     """Draws the lines, each with its number and name; whether a ceiling was drawn."""
-    _, kind, *trained_at = key
+    _, kind, trained_at = key
     ends, lengths, limited, chances = [], set(), False, []
     for number, name, line in entries:
         colour, marker = look(number)
@@ -35,11 +35,11 @@ def draw_panel(axes, found: dict, key: tuple, entries: list[tuple]) -> bool:
                   linestyle=stroke(number), markeredgecolor="white", markeredgewidth=0.5)
         limited = draw_ceiling(axes, xs, points, colour) or limited
         ends.append((xs[-1], points[-1]["value"], name, colour))
-    spaced_axis(axes, sorted(lengths.union(filter(None, trained_at))))
+    spaced_axis(axes, sorted(lengths.union(trained_at)))
     axes.set_xlabel("tokens of the test")
     draw_baselines(axes, found, kind, ends)
     finish_scores(axes, kind, chances)
-    for at in filter(None, trained_at):
+    for at in trained_at:
         axes.axvline(at, color="#c9c9c9", linewidth=0.8, zorder=0)
         axes.annotate("trained", (at, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
                       textcoords="offset points", fontsize=7, color=GREY, va="top")
@@ -68,8 +68,8 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     limited = False
     for axes, (key, entries) in zip(grid.flat, sorted(by_panel.items())):
         limited = draw_panel(axes, found, key, entries) or limited
-        trained = f"trained at {key[2]} tokens" if key[2] else "training length not known"
-        trained += f", then at {key[3]}" if key[3] else ""
+        trained = data.trained_text(entries[0][-1])
+        trained = f"trained at {trained} tokens" if trained else "training length not known"
         axes.set_title(", ".join(filter(None, [key[0] if len(tasks) > 1 else "", trained])), pad=8)
     for axes in list(grid.flat)[len(by_panel):]:
         axes.axis("off")

@@ -279,7 +279,8 @@ def draw_scores(axes, data: dict, groups: dict) -> None:
         axes.margins(y=0.12)  # room for the word 'trained'
     else:
         axes.set_ylim(-0.03, 1.15)
-    trained = sorted(set(data["train_length"][data["train_length"] > 0]))
+    trained = sorted({length for name in ("train_length", "tune_length") if name in data
+                      for length in data[name][data[name] > 0]})
     if len(lengths) > 1:
         for length in trained:
             axes.axvline(length, color="#c9c9c9", linewidth=0.8, zorder=0)

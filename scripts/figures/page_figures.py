@@ -226,7 +226,7 @@ def accuracy_figure(comparison: dict, kind: str) -> dict:
         lines.append({"type": "scatter", "mode": "lines", "x": span, "y": [value, value],
                       "name": name, "showlegend": False, "line": {"width": 1, "dash": "2px,3px"},
                       "hoverinfo": "skip", "meta": {"role": "baseline"}})
-    trained = sorted({line["train_length"] for line in ranked if line.get("train_length")})
+    trained = sorted({length for line in ranked for length in data.trained_lengths(line)})
     title = data.score_name(kind)
     return {"id": "accuracy" if kind == data.score_kinds(comparison)[0] else f"accuracy-{kind}",
             "title": title[0].upper() + title[1:], "unit": "",
@@ -261,7 +261,7 @@ def pareto_figures(comparison: dict) -> list[dict]:
             number = labels.index(group) if group in labels else number
             label = names.get(label, label)
             trace = line_trace(number, label, [entry[cost]], [entry["value"]],
-                               [f"<b>{label}</b>, trained at {count_text(entry['train_length'])}<br>"
+                               [f"<b>{label}</b>, trained at {data.trained_text(entry)}<br>"
                                 f"{text_of(entry['value'])} for {text_of(entry[cost], unit)}"])
             hollow = "" if entry.get(front) else "-open"
             trace["marker"] = {"symbol": trace["marker"]["symbol"] + hollow, "size": 12}

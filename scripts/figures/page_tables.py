@@ -129,7 +129,7 @@ def scores_by(comparison: dict, kind: str) -> Table:
         solved = f"{line['solved']} of {trained}" if line.get("solved") is not None else ""
         reach = line.get("effective_length") or {}
         longest = count_text(reach["length"]) if reach.get("length") else ""
-        rows.append([names[line["label"]], count_text(line["train_length"]), line.get("learning_rate") or "",
+        rows.append([names[line["label"]], data.trained_text(line), line.get("learning_rate") or "",
                      str(trained or ""), solved, longest, *(score_cell(points.get(n)) for n in lengths)])
     title = data.score_name(kind)
     return Table(f"scores-{kind}", f"{title[0].upper() + title[1:]} by tokens of the test: mean over "
@@ -169,7 +169,7 @@ def paired_differences(comparison: dict) -> Table | None:
 
 def pareto(comparison: dict) -> Table | None:
     said = {True: "yes", False: "no", None: ""}
-    rows = [[e["label"], count_text(e["train_length"]), data.score_name(e["score"]),
+    rows = [[e["label"], data.trained_text(e), data.score_name(e["score"]),
              text_of(e["value"]), text_of(e.get("training_seconds"), "s"),
              text_of(e.get("peak_total_bytes"), "byte"), text_of(e.get("state_bytes"), "byte"),
              said[e.get("on_front_seconds")], said[e.get("on_front_bytes")],
@@ -224,7 +224,7 @@ def runs(export: dict) -> Table:
             text_of(middle(run, "forward_seconds"), "s"),
             text_of(middle(run, "decode_step_seconds"), "s"), text_of(flops(run), "FLOP"),
             text_of(run.get("peak_total_bytes"), "byte"), text_of(run.get("state_bytes"), "byte"),
-            str(run.get("train_length") or ""), score(run, "accuracy"), score(run, "bits_per_byte"),
+            data.trained_text(run), score(run, "accuracy"), score(run, "bits_per_byte"),
             "yes" if run.get("machine_loaded") else "", run.get("commit") or ""])
     return Table("runs", f"Every run of the file ({len(rows)}); times are medians of its repeats",
                  ["run", "attention", "positions", "norm", "task", "tokens", "batch", "seed", "ended",
