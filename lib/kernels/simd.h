@@ -8,6 +8,11 @@
 #include <cstdint>
 #include <utility>
 
+// Below AVX2 a masked load wants alignment and reads what the mask hides.
+#if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX2
+#error "lib/kernels needs AVX2 or more: a newer CPU, or LENGTHWISE_NATIVE=OFF to build for one"
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace lengthwise::simd {
 
