@@ -319,9 +319,12 @@ TEST(MqarCells, RefuseWhatCannotBe) {
     return "";
   };
   const auto made = [](const Task&) {};
-  EXPECT_EQ(
-      refusal({{"test_cells", "64"}}, made),
-      "task.mqar.test_cells: found the cell '64', expected T x pairs and a weight, as 64x4*5");
+  for (const char* cell : {"64", "64x", "x4"}) {
+    EXPECT_EQ(refusal({{"test_cells", cell}}, made),
+              fmt::format("task.mqar.test_cells: found the cell '{}', expected T x pairs and a "
+                          "weight, as 64x4*5",
+                          cell));
+  }
   EXPECT_EQ(refusal({{"train_cells", "64x4+64x4*2"}}, made),
             "task.mqar.train_cells: found 64x4 twice, expected every cell once");
   EXPECT_EQ(refusal({{"test_cells", "64x4+64x8*2"}}, made),

@@ -120,7 +120,11 @@ TEST(Pattern, RefusesWhatCannotBe) {
             "model.layers: found 3, expected a multiple of the 2 parts of attention = "
             "short_conv+windowed");
   EXPECT_THAT(refusal({{"attention", "full+windowd"}}), HasSubstr("did you mean 'windowed'?"));
-  EXPECT_THAT(refusal({{"attention", "full+"}}), HasSubstr("attention: unknown name ''"));
+  for (const char* pattern : {"full+", "+full", "full++linear"}) {
+    EXPECT_EQ(
+        refusal({{"attention", pattern}}),
+        fmt::format("attention: found '{}', expected a name before and after each '+'", pattern));
+  }
   EXPECT_EQ(
       refusal({{"attention", "windowed+windowed"}, {"attention.windowed.window", "1+2+3"}}),
       "attention.windowed.window: found 3 values in '1+2+3', expected 1 or 2, for the parts of the "

@@ -9,6 +9,9 @@ namespace lengthwise {
 std::vector<std::string> pattern_names(std::string_view text) {
   std::vector<std::string> names;
   for (const std::string_view name : split_text(text, '+')) names.emplace_back(name);
+  if (names.size() > 1 && std::ranges::count(names, "") > 0) {
+    user_error("attention: found '{}', expected a name before and after each '+'", text);
+  }
   return names;
 }
 

@@ -16,7 +16,7 @@ constexpr IntegerRange kSizes{1, kLargestSize};
 
 RecallCell parse_cell(std::string_view key, std::string_view text) {
   const size_t cross = text.find('x'), star = text.find('*');
-  if (cross == std::string_view::npos) {
+  if (cross == 0 || cross == std::string_view::npos || text.ends_with('x')) {
     user_error("{}: found the cell '{}', expected T x pairs and a weight, as 64x4*5", key, text);
   }
   RecallCell cell;

@@ -56,5 +56,5 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
             draw_panel(axes, groups[number], labelled=number == columns - 1)
         else:
             axes.axis("off")
-    heading(figure, found, "shares of a training step, medians; above the bars its time")
+    heading(figure, found, "shares of a training step, medians; above the bars their sum")
     return save(figure, stem)

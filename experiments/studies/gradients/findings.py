@@ -3,7 +3,7 @@
 from reproduction import at_least, at_most, between, finding
 
 QUICK = ["--seed", "1"]
-QUICK_MINUTES = 1
+QUICK_MINUTES = 0.5
 
 DEEP, SHALLOW = 16, 2
 STREAMS = {"residual": "", "no residual": "false"}  # the key says nothing where there is one
