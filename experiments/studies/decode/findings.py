@@ -3,7 +3,7 @@
 from reproduction import at_least, at_most, between, finding
 
 QUICK = ["--length", "1024:8192:x2", "--batch", "8", "--seed", "1,2", "--repeats", "5"]
-QUICK_MINUTES = 3
+QUICK_MINUTES = 2
 
 GROWING = ["full", "flash", "no_weights"]
 FLAT = ["windowed", "linear", "short_conv"]

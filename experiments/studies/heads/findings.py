@@ -3,7 +3,7 @@
 from reproduction import SOLVED_ACCURACY, at_least, at_most, finding
 
 QUICK = ["--seed", "2", "--train.learning_rate", "1e-2", "--model.heads", "1,4"]
-QUICK_MINUTES = 5
+QUICK_MINUTES = 6
 ONE_RUN_A_CORE = True
 
 LENGTHS = (64, 256)

@@ -3,7 +3,7 @@
 from reproduction import at_least, at_most, finding
 
 QUICK = ["--seed", "1", "--model.heads", "1,8", "--train.learning_rate", "1e-2", "--train.steps", "1500"]
-QUICK_MINUTES = 4
+QUICK_MINUTES = 3
 ONE_RUN_A_CORE = True
 
 LENGTHS = (64, 256)

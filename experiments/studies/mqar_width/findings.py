@@ -3,7 +3,7 @@
 from reproduction import at_least, at_most, finding
 
 QUICK = ["--seed", "1", "--train.learning_rate", "1e-2", "--train.steps", "1200", "--model.width", "32,64"]
-QUICK_MINUTES = 8
+QUICK_MINUTES = 4
 ONE_RUN_A_CORE = True
 
 CELLS = [(64, 4), (128, 8), (256, 16)]

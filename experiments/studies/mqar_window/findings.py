@@ -3,7 +3,7 @@
 from reproduction import at_least, at_most, between, finding
 
 QUICK = ["--seed", "1", "--train.learning_rate", "3e-3", "--train.steps", "2000", "--attention.windowed.window", "9,32"]
-QUICK_MINUTES = 6
+QUICK_MINUTES = 4
 ONE_RUN_A_CORE = True
 
 CELLS = [(32, 4), (64, 8), (64, 16), (128, 32)]
