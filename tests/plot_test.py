@@ -375,6 +375,21 @@ def draws_gradients_and_what_removals_show(results: Path, folder: Path) -> None:
         assert outcome.returncode == 2 and "has nothing to draw" in outcome.stderr, outcome.stderr
 
 
+def says_that_runs_were_timed_on_a_busy_machine(results: Path, folder: Path) -> None:
+    said = "2 of 12 runs timed while others used the machine; 3 of 12 runs timed beside other runs"
+    found = with_every_key(results) | {"runs": 12, "environment": {"machine_loaded_runs": 2, "shared_runs": 3}}
+    for figure in ("scaling", "parts"):
+        plot(results, "--figure", figure, "-o", folder / "x", "--program", program_that_says(found, folder))
+        assert said in words_of(folder / f"x-{figure}.svg"), figure
+    copy = Path(shutil.copy(results, folder / "busy.h5"))
+    with h5py.File(copy, "r+") as file:
+        runs = len(file["status"])
+        for name, count in (("machine_loaded", 2), ("machine_shared", 3)):
+            file[name][...] = np.arange(runs) < count
+    assert plot(copy).returncode == 0
+    assert said.replace("12", str(runs)) in words_of(copy.with_suffix(".svg"))
+
+
 def says_both_lengths_of_what_was_trained_twice(results: Path, folder: Path) -> None:
     models = swept(folder / "r", "--task induction --length 16 --model.width 16 --model.heads 2 --repeats 1 --threads 1 "
                    "--train.steps 5 --train.batch 4 --tune.steps 2 --tune.length 32 --tune.batch 4 "
@@ -436,7 +451,7 @@ def main() -> int:
              leaves_out_learning_rates_that_were_not_chosen,
              the_overview_scores_by_the_chosen_rate_alone, lines_differ_in_grey_and_text_can_be_read,
              draws_bytes_over_those_of_the_parameters, draws_gradients_and_what_removals_show, draws_training_curves,
-             says_both_lengths_of_what_was_trained_twice,
+             says_both_lengths_of_what_was_trained_twice, says_that_runs_were_timed_on_a_busy_machine,
              names_a_figure_that_has_no_data, refuses_wrong_files_in_one_line]
 
     def in_a_folder(test) -> None:

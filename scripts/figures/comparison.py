@@ -90,6 +90,17 @@ def seeds_note(lines, said: str) -> str:
     return said if any(len(line.get("seeds") or []) > 1 for line in lines) else ""
 
 
+def busy_note(loaded: int, shared: int, runs: int) -> str:
+    """How many runs were timed while the machine did other work, too, in words; '' where none was."""
+    return "; ".join(f"{count} of {runs} runs timed {why}" for count, why in (
+        (loaded, "while others used the machine"), (shared, "beside other runs")) if count)
+
+
+def busy_note_of(found: dict) -> str:
+    environment = found.get("environment") or {}
+    return busy_note(environment.get("machine_loaded_runs", 0), environment.get("shared_runs", 0), found.get("runs", 0))
+
+
 def points_along(lengths: list[int], kind: str, summary: dict) -> list[dict]:
     """{test_length, value, low, high, seeds: [value per seed]} where `summary` has a mean of this score."""
     absent = [None] * len(lengths)

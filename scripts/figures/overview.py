@@ -307,6 +307,9 @@ def draw(data: dict, stem: Path) -> list:
     cpu, threads = data.get("cpu", ["unknown"])[0], data.get("threads", [0])[0]
     batch = ", ".join(str(b) for b in sorted(set(data["batch"])))
     shared = "" if len(set(data["position"])) > 1 else f"; positions: {data['position'][0]}"
-    figure.text(0.02, 0.937, f"{cpu}, {threads} {'thread' if threads == 1 else 'threads'}; batch {batch}{shared}; median, and range of "
-                "the repeats" + (f"; {data['said']}" if "said" in data else ""), fontsize=8, color="#555555")
+    loaded, beside = (int((data[key] == 1).sum()) if key in data else 0 for key in ("machine_loaded", "machine_shared"))
+    said = [f"{cpu}, {threads} {'thread' if threads == 1 else 'threads'}", f"batch {batch}{shared}",
+            "median, and range of the repeats", data.get("said"),
+            comparison.busy_note(loaded, beside, len(data["status"]))]
+    figure.text(0.02, 0.937, "; ".join(filter(None, said)), fontsize=8, color="#555555")
     return save(figure, stem)

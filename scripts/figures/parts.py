@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from figures import comparison as data
 from figures.paper import GREY, heading, panels, save, spread
 from figures.style import PART_COLOURS, PART_INK, PART_NAMES, PARTS, seconds_text
 
@@ -56,5 +57,6 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
             draw_panel(axes, groups[number], labelled=number == columns - 1)
         else:
             axes.axis("off")
-    heading(figure, found, "shares of a training step, medians; above the bars their sum")
+    heading(figure, found, "; ".join(filter(None, ["shares of a training step, medians; above the bars their sum",
+                                                   data.busy_note_of(found)])))
     return save(figure, stem)
