@@ -376,7 +376,9 @@ int Runner::summary() {
              : is_shard      ? "; a part: `lengthwise merge` puts the rows together"
                              : "");
   if (stops_requested() > 0 && missing > 0) {
-    fmt::print(stderr, "stopped: the same command goes on from here\n");
+    fmt::print(
+        stderr,
+        "stopped: the same command goes on from here, trainings from their last checkpoint\n");
   }
   if (config_.json) {
     const nlohmann::json json = {{"results", merged},
