@@ -122,12 +122,14 @@ def a_score_is_of_the_chosen_learning_rate(repository: Repository) -> None:
 def a_signal_leaves_a_run_to_go_on_with(repository: Repository) -> None:
     sweep_file = repository.study / "sweep.ini"
     sweep_file.write_text(SWEEP.replace("steps = 3", "steps = 1000000"))
-    child = subprocess.Popen(repository.command("tiny"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(repository.command("tiny"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             # who starts the tests may have told all to ignore it
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     runs = repository.root / "results" / "reproduce" / "tiny" / "checkpoints"
     while child.poll() is None and not list(runs.glob("*.cost.h5")):
         time.sleep(0.05)
-    child.send_signal(signal.SIGTERM)  # who starts the tests may have told all to ignore SIGINT
-    said = child.communicate()[1]
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=60)[1]
     assert child.returncode == 75 and "the same call goes on" in said, f"{child.returncode}: {said}"
     assert list(runs.glob("*.last.h5")), "it stopped without a checkpoint"
 

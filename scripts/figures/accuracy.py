@@ -120,8 +120,6 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     name = " and ".join(data.score_name(kind) for kind in kinds)
     mark = "of" if len(lengths) > 1 else "dashed"
     limited = any(data.is_limited(point) for point in points)
-    heading(figure, found, "; ".join(filter(None, [
-        name + data.seeds_note(lines, ", mean over seeds and 95 % interval"),
-        f"{mark}: the ceiling of what the layers can reach" if limited else "",
-        data.left_out_note(found)])))
+    heading(figure, found, name + data.seeds_note(lines, ", mean over seeds and 95 % interval"),
+            f"{mark}: the ceiling of what the layers can reach" if limited else "", data.left_out_note(found))
     return save(figure, stem)

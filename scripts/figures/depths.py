@@ -80,9 +80,8 @@ def draw_depths(found: dict, stem: Path) -> list[Path] | None:
         axes.axis("off")
     kinds = " or ".join(dict.fromkeys(data.score_name(data.primary(line)) for line, _ in lines))
     asked = " and ".join(dict.fromkeys(name_of(part) for _, parts in lines for part in parts.values()))
-    heading(figure, found, "; ".join(filter(None, [
-        f"{kinds} by {asked}", data.seeds_note([line for line, _ in lines], "mean over seeds"),
-        "dashed: a ceiling below 1" if limited else "", data.left_out_note(found)])))
+    heading(figure, found, f"{kinds} by {asked}", data.seeds_note([line for line, _ in lines], "mean over seeds"),
+            "dashed: a ceiling below 1" if limited else "", data.left_out_note(found))
     return save(figure, stem)
 
 
@@ -133,8 +132,7 @@ def draw_contexts(found: dict, stem: Path) -> list[Path] | None:
         draw_context_panel(axes, found, lines, length, limits)
     for axes in list(grid.flat)[len(lengths):]:
         axes.axis("off")
-    heading(figure, found, "; ".join(filter(None, [
-        "bits per byte by the bytes before",
-        data.seeds_note([line for line, _ in lines], "mean over seeds, 95 % interval and every seed"),
-        data.left_out_note(found)])))
+    heading(figure, found, "bits per byte by the bytes before",
+            data.seeds_note([line for line, _ in lines], "mean over seeds, 95 % interval and every seed"),
+            data.left_out_note(found))
     return save(figure, stem)

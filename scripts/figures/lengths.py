@@ -74,9 +74,8 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
     for axes in list(grid.flat)[len(by_panel):]:
         axes.axis("off")
     names = " or ".join(data.score_name(kind) for kind in data.score_kinds(found))
-    heading(figure, found, "; ".join(filter(None, [
-        names, data.seeds_note([line for entries in by_panel.values() for *_, line in entries],
-                               "mean over seeds, 95 % interval and every seed"),
-        CEILINGS_ARE if limited else "",
-        data.left_out_note(found)])))
+    heading(figure, found, names,
+            data.seeds_note([line for entries in by_panel.values() for *_, line in entries],
+                            "mean over seeds, 95 % interval and every seed"),
+            CEILINGS_ARE if limited else "", data.left_out_note(found))
     return save(figure, stem)

@@ -194,13 +194,15 @@ def finish_scores(axes, kind: str, chances: list, limits: tuple | None = None) -
                       textcoords="offset points", fontsize=7, color=GREY, ha="right")
 
 
-def heading(figure, found: dict, said: str) -> None:
-    """The title of a figure, and under it the machine and what is drawn, in as many lines as it takes."""
+def heading(figure, found: dict, *said: str) -> None:
+    """The title of a figure, and under it the machine and what is said of what is drawn ('' is nothing), in as many
+    lines as it takes."""
     name = found.get("study") or Path(found["file"]).stem
     cpus, threads = (", ".join(found.get(key) or {"unknown": 0}) for key in ("cpus", "threads"))
     batching = ", ".join(dict.fromkeys(group.get("batching") or "" for group in found["groups"]))
     batching = f"timed at {batching}" if batching else ""
-    text = f"{cpus}, {threads} {'thread' if threads == '1' else 'threads'}{'; ' if batching else ''}{batching}; {said}"
+    machine = f"{cpus}, {threads} {'thread' if threads == '1' else 'threads'}"
+    text = "; ".join(filter(None, [machine, batching, *said]))
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(text, max(40, int(width * 15)))
     if len(lines) > 1:

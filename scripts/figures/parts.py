@@ -57,6 +57,5 @@ def draw(found: dict, stem: Path) -> list[Path] | None:
             draw_panel(axes, groups[number], labelled=number == columns - 1)
         else:
             axes.axis("off")
-    heading(figure, found, "; ".join(filter(None, ["shares of a training step, medians; above the bars their sum",
-                                                   data.busy_note_of(found)])))
+    heading(figure, found, "shares of a training step, medians; above the bars their sum", data.busy_note_of(found))
     return save(figure, stem)

@@ -103,9 +103,8 @@ def draw_panels(found: dict, stem: Path, names: list[str]) -> list[Path] | None:
                  for entry in data.curve(group, name))
     bands = ", bands: 95 % intervals" if banded else ""
     crosses = any(data.crossings(found, name) for name in names)
-    heading(figure, found, "; ".join(filter(None, [
-        f"lines: medians{bands}", "crosses: crossovers with flash or full, bars: 95 % intervals" if crosses else "",
-        data.busy_note_of(found)])))
+    heading(figure, found, f"lines: medians{bands}",
+            "crosses: crossovers with flash or full, bars: 95 % intervals" if crosses else "", data.busy_note_of(found))
     return save(figure, stem)
 
 

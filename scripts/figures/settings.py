@@ -148,9 +148,8 @@ def draw(found: dict, stem: Path, against: str | None = None) -> list[Path] | No
     for axes in list(grid.flat)[len(drawn):]:
         axes.axis("off")
     kinds = dict.fromkeys(data.score_name(data.primary(line)) for line in lines)
-    said = [f"{' or '.join(kinds)} against {key}",
-            data.seeds_note(lines, "mean over seeds, 95 % interval and every seed"),
-            CEILINGS_ARE if any(data.is_limited(point) for entries in drawn.values() for _, point in entries)
-            else "", "" if key == data.RATE else data.left_out_note(found)]
-    heading(figure, found, "; ".join(filter(None, said)))
+    limited = any(data.is_limited(point) for entries in drawn.values() for _, point in entries)
+    heading(figure, found, f"{' or '.join(kinds)} against {key}",
+            data.seeds_note(lines, "mean over seeds, 95 % interval and every seed"), CEILINGS_ARE if limited else "",
+            "" if key == data.RATE else data.left_out_note(found))
     return save(figure, stem)
